@@ -1,0 +1,136 @@
+/**
+ * Stores keep bytes. A session in a store is a record (written once), a journal (entries in order, each naming
+ * the one before), and at most one snapshot, which stands for all entries up to its own.
+ *
+ * Nothing here knows what the bytes mean. What a store must promise, the conformance suite
+ * (`test/stores/conformance.ts`) holds against each of them: appends are atomic compare-and-append, decided by
+ * the store alone and visible to every process that shares it; what was acknowledged is kept; what was refused
+ * leaves nothing behind.
+ */
+
+/** Where a session's journal ends. The head of a new session is its creation: `seq` 0, `step` 0. */
+export interface Head {
+  /** Number of entries ever appended. */
+  readonly seq: number
+  /** Id of the last entry, or of the session itself while it has none. */
+  readonly id: string
+  /** Number of the latest step. */
+  readonly step: number
+  /** Digest of the entry that made the latest step; empty before the first. */
+  readonly digest: string
+}
+
+export interface StoredSession {
+  /** Random id given at creation: tells a session from another of the same key, made after this was deleted. */
+  readonly incarnation: string
+  readonly record: Uint8Array
+  readonly head: Head
+  /** Milliseconds since the epoch, by the store's clock; so are all times here. */
+  readonly created: number
+  readonly ttl: number
+  readonly expires: number
+}
+
+export interface NewEntry {
+  readonly id: string
+  /** A few bytes that say how to read the body. */
+  readonly meta: Uint8Array
+  /** The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. */
+  readonly body: readonly Uint8Array[]
+  /** The session that this entry is for, as it was when the request was checked. */
+  readonly incarnation: string
+  /** The step that the session must be at for the entry to be taken: any when absent. */
+  readonly after?: number
+  /** Whether the entry makes a step, and the digest by which a retry of it is known. */
+  readonly advance: { readonly digest: string } | undefined
+}
+
+export interface Entry {
+  readonly seq: number
+  readonly id: string
+  /** Id of the entry before; of the session, for the first. */
+  readonly previous: string
+  /** Number of the latest step once this entry is taken. */
+  readonly step: number
+  readonly meta: Uint8Array
+  readonly body: Uint8Array
+}
+
+export type Appended =
+  /** Taken. `head` is the new one, `previous` the id of the entry before it. */
+  | { readonly status: 'appended'; readonly head: Head; readonly previous: string }
+  /** The session is not at `after`: nothing was written. */
+  | { readonly status: 'refused'; readonly head: Head }
+  /** No such session, or another incarnation of it: nothing was written. */
+  | { readonly status: 'missing' }
+
+export interface Snapshot {
+  /** The entry after which the state was as in `body`. */
+  readonly seq: number
+  readonly id: string
+  readonly meta: Uint8Array
+  readonly body: Uint8Array
+}
+
+export interface NewSnapshot extends Omit<Snapshot, 'body'> {
+  readonly incarnation: string
+  readonly body: readonly Uint8Array[]
+}
+
+export interface Page {
+  readonly keys: readonly string[]
+  /** Pass it on to read further; absent after the last page. */
+  readonly cursor?: string
+}
+
+/**
+ * Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds
+ * a session renews its time to live, `list` excepted. An expired session is not there. Faults of the medium are
+ * thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
+ */
+export interface Store {
+  readonly name: string
+
+  /** Make a session, unless there is one: then answer with that, unchanged. */
+  create(
+    key: string,
+    session: { readonly incarnation: string; readonly record: Uint8Array; readonly ttl: number },
+  ): Promise<{ readonly created: boolean; readonly session: StoredSession }>
+  get(key: string): Promise<StoredSession | undefined>
+  /** Change the time to live, in milliseconds, and start it anew. */
+  setTtl(key: string, ttl: number): Promise<boolean>
+  /** Forget a session and all its bytes. */
+  delete(key: string): Promise<boolean>
+  /** Keys that start with `prefix`, in no promised order, about `limit` at a time (fewer, also none, before the end). */
+  list(prefix: string, limit: number, cursor?: string): Promise<Page>
+
+  append(key: string, entry: NewEntry): Promise<Appended>
+  /** Entries after `seq`, in order. Entries that a snapshot stands for are not there. */
+  entries(key: string, seq: number): AsyncIterable<Entry>
+  snapshot(key: string): Promise<Snapshot | undefined>
+  /**
+   * Put a snapshot in place of the present one and drop the entries that it stands for, at once. Refused
+   * (`false`, nothing written) when the session is gone or another, or has a snapshot as new or newer.
+   */
+  putSnapshot(key: string, snapshot: NewSnapshot): Promise<boolean>
+
+  /** Small named values without expiry: registered chains. */
+  getValue(key: string): Promise<Uint8Array | undefined>
+  putValue(key: string, value: Uint8Array): Promise<void>
+  deleteValue(key: string): Promise<boolean>
+  listValues(prefix: string, limit: number, cursor?: string): Promise<Page>
+
+  /** Rejects with `StoreUnavailable` where the store does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The store cannot be reached or cannot write now. The operation may or may not have taken place. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+/** Bytes that the store says it keeps are not there. */
+export class StateLost extends Error {
+  override readonly name = 'StateLost'
+}

@@ -33,3 +33,19 @@ export type ErrorCode = keyof typeof errors
 
 /** Worth sending again: 429, 503, and (not an answer at all) a broken connection. */
 export const retryable = (status: number): boolean => status === 429 || status === 503
+
+/**
+ * A request that is refused, and why. `detail` says what was tried, what is, and what would be right;
+ * `more` is what the code adds to the answer (`position`, `path`, `current_step`, `nearest` …).
+ */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ErrorCode
+  readonly more: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, detail: string, more: Readonly<Record<string, unknown>> = {}) {
+    super(detail)
+    this.code = code
+    this.more = more
+  }
+}

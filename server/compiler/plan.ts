@@ -1,0 +1,85 @@
+import type { Combine, Expr, Slot, Tensor } from '../expression/index.ts'
+
+/**
+ * What engines run. A step is a number of stages; a stage computes scalars, then sweeps over memory in passes, one
+ * for each group of tensors that are treated alike. A reduction ends a stage: what depends on it comes in the next.
+ * State is only written by a group's last pass, so everything before reads it as it was.
+ */
+export interface Plan {
+  readonly tensors: readonly Tensor[]
+  readonly groups: readonly Group[]
+  readonly stages: readonly Stage[]
+  /** Scalar state after the step. */
+  readonly commits: readonly Commit[]
+  /** Paths of options that may change between steps, in the order in which a step gives them, and their start. */
+  readonly options: ReadonlyMap<string, number>
+  readonly state: readonly StatePiece[]
+  readonly registers: Registers
+  /** Scalars to show, by name. */
+  readonly exposed: ReadonlyMap<string, Expr>
+  readonly needs: { readonly parameters: boolean; readonly loss: boolean }
+}
+
+/** Tensors with equal bodies. */
+export interface Group {
+  readonly tensors: readonly number[]
+}
+
+export interface Stage {
+  readonly scalars: readonly Scalar[]
+  readonly passes: readonly Pass[]
+}
+
+/** One scalar to compute: for the session, or for each tensor of a group. */
+export interface Scalar {
+  readonly value: Expr
+  readonly group?: number
+  /** For a collective: what each tensor gives, in order of tensors. */
+  readonly parts?: readonly { readonly tensor: number; readonly value: Expr }[]
+}
+
+/** One sweep over the tensors of a group. */
+export interface Pass {
+  readonly group: number
+  /** Values of extent `element` and `axes` in the order in which they can be computed, leaves included. */
+  readonly program: readonly Expr[]
+  readonly reductions: readonly Reduction[]
+  readonly stores: readonly { readonly slot: string; readonly value: Expr }[]
+  readonly update?: Expr
+}
+
+export interface Reduction {
+  readonly value: Expr
+  readonly combine: Combine
+  readonly of: Expr
+}
+
+/** Scalar state, and the scalar that it becomes. */
+export interface Commit {
+  readonly piece: number
+  readonly value: Expr
+  readonly tensor?: number
+}
+
+/** One array of state: a slot of the session or of one tensor. The order of pieces is that of snapshots. */
+export interface StatePiece {
+  readonly slot: string
+  readonly definition: Slot
+  /** The tensor it belongs to; none for session slots. */
+  readonly tensor?: number
+  /** Number of elements. */
+  readonly size: number
+}
+
+/** Where scalars are kept during a step: one register for the session's, one a tensor for the tensors'. */
+export interface Registers {
+  readonly length: number
+  readonly base: ReadonlyMap<Expr, number>
+}
+
+/** Number of elements of a tensor. */
+export const sizeOf = (tensor: Tensor): number => tensor.shape.reduce((n, d) => n * d, 1)
+
+/** The name of a piece in state files: `2.scale_by_adam.mu/w`; of a session slot: `2.scale_by_adam.count`. */
+export const pieceName = (plan: Plan, { slot, tensor }: StatePiece): string =>
+  tensor === undefined ? slot : `${slot}/${plan.tensors[tensor]?.name}`

@@ -1,0 +1,65 @@
+import type { Plan } from '../compiler/plan.ts'
+import type { Dtype } from './dtypes.ts'
+
+/** Tensors as bytes, one piece a tensor in declared order: little-endian, row-major, of any alignment. */
+export interface Tensors {
+  readonly dtype: Dtype
+  readonly parts: readonly Uint8Array[]
+}
+
+export interface StepInput {
+  /** The plan to run: any of those that have the state of the one that the replica was opened with. */
+  readonly plan: Plan
+  readonly gradients: Tensors
+  /** Parameters that the client keeps, where the plan needs them. */
+  readonly parameters?: Tensors
+  readonly loss?: number
+  /** Options that may change between steps, in the plan's order. */
+  readonly options: Float64Array
+  /** What to give back; nothing when absent, as for steps that are only caught up with. */
+  readonly want?: Want
+}
+
+export interface Want {
+  readonly dtype: Dtype
+  readonly of: 'updates' | 'params'
+}
+
+export interface StepOutput {
+  /** Updates or parameters as wanted, one piece a tensor. */
+  readonly parts?: readonly Uint8Array[]
+  /** The scalars that the plan exposes. */
+  readonly scalars: ReadonlyMap<string, number>
+}
+
+/** How state starts: as the plan says, or as it was when saved. */
+export type Start =
+  | { readonly options: Float64Array; readonly parameters?: Tensors }
+  | { readonly saved: readonly SavedPiece[] }
+
+/** One piece of state, in the order of `plan.state`. */
+export interface SavedPiece {
+  readonly dtype: Dtype
+  readonly bytes: Uint8Array
+}
+
+/** The state of one session in an engine's memory. One call at a time. */
+export interface Replica {
+  step(input: StepInput): Promise<StepOutput>
+  /** A copy of all state, which later steps do not touch. */
+  save(): Promise<readonly SavedPiece[]>
+  close(): void
+}
+
+/** Runs plans. Knows nothing of chains, sessions or steps taken before. */
+export interface Engine {
+  readonly name: string
+  /** Names the arithmetic: replays are byte-identical between engines of equal fingerprint only. */
+  readonly numerics: string
+  /** Number types of gradients and updates that it takes. */
+  readonly dtypes: readonly Dtype[]
+  /** Bytes that a piece of state takes. */
+  stateBytes(plan: Plan): number
+  open(plan: Plan, start: Start): Promise<Replica>
+  close(): Promise<void>
+}

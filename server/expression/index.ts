@@ -1,0 +1,7 @@
+export * from './expr.ts'
+export * from './options.ts'
+export * from './primitives.ts'
+export { schedules } from './schedules/index.ts'
+export { type AnySchedule, schedule } from './schedules/schedule.ts'
+export * from './slots.ts'
+export * from './trace.ts'

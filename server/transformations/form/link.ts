@@ -1,0 +1,34 @@
+import type { Expr, Slot, Tensor } from '../../expression/index.ts'
+
+/** State of a chain by the names of its links, then of its slots. */
+export type SlotTree = { readonly [name: string]: Slot | SlotTree }
+export type StateTree = { readonly [name: string]: Expr | StateTree }
+
+/** What an update may ask for beside the gradient. */
+export interface Context {
+  readonly tensor: Tensor
+  /** The tensor's parameters. A chain that uses them needs them from the client or keeps them. */
+  readonly parameter: Expr
+  /** The loss at this step. */
+  readonly loss: Expr
+  /** Reductions over all tensors that reach this place of the chain. */
+  readonly tree: Tree
+  /** Show a scalar in the step's stats. */
+  readonly expose: (name: string, value: Expr) => void
+  /** The same one level further in. */
+  readonly at: (key: string) => Context
+}
+
+/** Reductions over the tree of tensors. A tensor that is masked out does not take part. */
+export interface Tree {
+  readonly sum: (x: Expr) => Expr
+  readonly largest: (x: Expr) => Expr
+  /** ‖x‖₂ over all elements of all tensors. */
+  readonly norm: (x: Expr) => Expr
+}
+
+/** A transformation with its options settled: what chains are made of. */
+export interface Link {
+  readonly slots: (tensor: Tensor) => SlotTree
+  readonly update: (g: Expr, state: StateTree, context: Context) => readonly [Expr, StateTree]
+}

@@ -1,0 +1,45 @@
+import {
+  type Combine,
+  type Contribution,
+  collect,
+  type Expr,
+  leaf,
+  type Tensor,
+} from '../../expression/index.ts'
+import type { Context } from './link.ts'
+
+/** A context that notes what one tensor gives and shows. */
+export function recorder(
+  tensor: Tensor,
+  parameter: Expr,
+): {
+  readonly context: Context
+  readonly gives: ReadonlyMap<string, Contribution>
+  readonly exposed: ReadonlyMap<string, Expr>
+} {
+  const gives = new Map<string, Contribution>()
+  const exposed = new Map<string, Expr>()
+  const give = (path: string, combine: Combine, value: Expr) => {
+    // The place and the order within it name a collective: the same for every tensor.
+    let k = 0
+    while (gives.has(`${path}#${k}`)) k++
+    gives.set(`${path}#${k}`, { combine, value })
+    return collect(combine, `${path}#${k}`)
+  }
+  const at = (path: string): Context => ({
+    tensor,
+    parameter,
+    loss: leaf({ op: 'loss' }, 'host'),
+    tree: {
+      sum: (x) => give(path, 'sum', x.extent === 'tensor' ? x : x.sum()),
+      largest: (x) => give(path, 'max', x.extent === 'tensor' ? x : x.largest()),
+      norm: (x) => give(path, 'sum', x.square().sum()).sqrt(),
+    },
+    expose: (name, value) => exposed.set(join(path, name), value),
+    at: (key) => at(join(path, key)),
+  })
+  return { context: at(''), gives, exposed }
+}
+
+/** A name further in: `2`, `scale_by_adam` → `2.scale_by_adam`. */
+export const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`)

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bind, readChain } from '../../server/chains/index.ts'
+import { compile } from '../../server/compiler/compile.ts'
+import { narrow, widen } from '../../server/engines/dtypes.ts'
+import type { Tensors } from '../../server/engines/engine.ts'
+import { referenceEngine } from '../../server/engines/reference.ts'
+import { trace } from '../../server/transformations/form/record.ts'
+import { loadVectors, type Vector } from '../vectors/load.ts'
+
+const tolerance = 1e-12
+const vectors = loadVectors()
+
+test('there are vectors for every name of the catalogue', () => {
+  assert.ok(vectors.length > 100)
+})
+
+for (const vector of vectors) {
+  test(`reference agrees with Optax: ${vector.name}`, async () => {
+    const updates = await run(vector)
+    updates.forEach((update, step) => {
+      const expected = vector.updates[step] ?? new Float64Array()
+      const off = distance(update, expected)
+      assert.ok(off <= tolerance, `${vector.chain}: step ${step + 1} is off by ${off} of the update's norm`)
+    })
+  })
+}
+
+async function run({ chain, tensors: shapes, params, gradients }: Vector): Promise<Float64Array[]> {
+  const { link, options } = bind(readChain(chain))
+  const tensors = shapes.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
+  const plan = compile(trace(link, tensors, options, { keep: false, stats: false }))
+  const current = Float64Array.from(options.values())
+  const split = (values: Float64Array): Tensors => ({ dtype: 'F64', parts: parts(values, shapes) })
+  const replica = await referenceEngine().open(plan, { options: current })
+  const updates: Float64Array[] = []
+  const p = params.slice()
+  for (const gradient of gradients) {
+    const step = { plan, options: current, gradients: split(gradient), parameters: split(p) }
+    const { parts = [] } = await replica.step({ ...step, want: { dtype: 'F64', of: 'updates' } })
+    const update = widen({ dtype: 'F64', bytes: Buffer.concat(parts) })
+    update.forEach((u, i) => {
+      p[i] = (p[i] ?? 0) + u
+    })
+    updates.push(update)
+  }
+  return updates
+}
+
+function parts(values: Float64Array, tensors: Vector['tensors']): Uint8Array[] {
+  let from = 0
+  return tensors.map(({ shape }) => {
+    const size = shape.reduce((n, d) => n * d, 1)
+    from += size
+    return narrow(values.subarray(from - size, from), 'F64')
+  })
+}
+
+/** ‖a − b‖ / ‖b‖; where b is 0, ‖a‖. */
+function distance(a: Float64Array, b: Float64Array): number {
+  assert.equal(a.length, b.length)
+  const norm = Math.hypot(...b)
+  return Math.hypot(...a.map((x, i) => x - (b[i] ?? 0))) / (norm || 1)
+}

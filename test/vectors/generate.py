@@ -1,0 +1,177 @@
+"""Make the test vectors: what Optax itself answers, in float64, to ten steps of gradients.
+
+    python generate.py            write inputs.json and one file per name
+    python generate.py --check    make them again and compare with what is written
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# One thread: the order of a sum, and so its last bit, must not depend on the machine's cores.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from chains import CHAINS
+
+jax.config.update("jax_enable_x64", True)
+
+FOLDER = Path(__file__).parent
+SEED = 20111
+TOLERANCE = 1e-13  # of the update's norm, with --check
+
+# Every rank up to 4. JAX walks a dict by sorted key, so the declared order is the sorted one.
+SHAPES: dict[str, tuple[int, ...]] = {
+    "bias": (5,),
+    "conv": (2, 1, 3, 4),
+    "dense": (3, 7),
+    "embed": (2, 3, 5),
+    "gain": (),
+}
+SIZE = sum(int(np.prod(shape)) for shape in SHAPES.values())
+
+# The size of each step's gradients: clips fire at some steps and not at others.
+# At step 5 the global norm is exactly 4, at step 6 all gradients are zero.
+EXACT, ZERO = "exact", "zero"
+STEPS: list[float | str] = [0.3, 1.0, 10.0, 0.02, EXACT, ZERO, 3.0, 1e-3, 30.0, 1.0]
+
+Tree = dict[str, jax.Array]
+
+
+def gradients(rng: np.random.Generator) -> list[np.ndarray]:
+    """Ten steps, exact in float32 too, so that engines of less precision start from the same numbers."""
+    steps = []
+    for size in STEPS:
+        draw = rng.standard_normal(SIZE).astype(np.float32)
+        if size == ZERO:
+            draw[:] = 0
+        elif size == EXACT:
+            draw = np.where(np.arange(SIZE) < SIZE - 64, 0, np.copysign(np.float32(0.5), draw))
+        else:
+            draw *= np.float32(size)
+        draw[0] = 0  # a parameter that never gets a gradient
+        steps.append(draw.astype(np.float64))
+    return steps
+
+
+def unpack(packed: np.ndarray) -> Tree:
+    ends = np.cumsum([int(np.prod(shape)) for shape in SHAPES.values()])
+    parts = np.split(packed, ends[:-1])
+    return {name: jnp.asarray(part.reshape(shape)) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)}
+
+
+def pack(tree: Tree) -> np.ndarray:
+    return np.concatenate([np.asarray(tree[name]).ravel() for name in SHAPES])
+
+
+def encode(packed: np.ndarray) -> str:
+    return base64.b64encode(packed.astype("<f8").tobytes()).decode()
+
+
+def decode(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f8")
+
+
+def widen(state: Any) -> Any:
+    """Make counters int64: JAX divides an int32 array in float32 even with x64, and schedules divide by counts."""
+    return jax.tree.map(lambda x: x.astype(jnp.int64) if x.dtype == jnp.int32 else x, state)
+
+
+def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndarray]:
+    """Apply the chain that the expression `chain` stands for, and the updates it gives, step by step."""
+    names = {name: getattr(optax, name) for name in dir(optax)}
+    transformation = eval(chain, {**names, "optax": optax, "jnp": jnp})  # noqa: S307
+    tree = unpack(params)
+    state = widen(transformation.init(tree))
+    jaxpr = str(jax.make_jaxpr(transformation.update)(unpack(grads[0]), state, tree))
+    if "f32[" in jaxpr:
+        raise TypeError(f"{chain} computes in float32, expected float64 throughout:\n{jaxpr}")
+
+    answers = []
+    for gradient in grads:
+        updates, state = transformation.update(unpack(gradient), state, tree)
+        tree = optax.apply_updates(tree, updates)
+        answers.append(pack(updates))
+        if answers[-1].dtype != np.float64 or not np.isfinite(answers[-1]).all():
+            raise ValueError(f"{chain} gives {answers[-1]} at step {len(answers)}, expected finite float64")
+    return answers
+
+
+def files() -> dict[str, dict[str, Any]]:
+    """Everything that is written: file name -> content."""
+    rng = np.random.default_rng(SEED)
+    params = rng.standard_normal(SIZE).astype(np.float32).astype(np.float64)
+    grads = gradients(rng)
+    out: dict[str, dict[str, Any]] = {
+        "inputs": {
+            "seed": SEED,
+            "tensors": [{"name": name, "shape": list(shape)} for name, shape in SHAPES.items()],
+            "params": encode(params),
+            "gradients": [encode(g) for g in grads],
+        }
+    }
+    for name, chains in CHAINS.items():
+        vectors = [
+            {"name": f"{name}/{label}", "chain": chain, "updates": [encode(u) for u in run(chain, params, grads)]}
+            for label, chain in chains.items()
+        ]
+        out[name] = {"optax": optax.__version__, "vectors": vectors}
+    return out
+
+
+def difference(old: dict[str, Any], new: dict[str, Any]) -> float:
+    """The largest distance between two files' updates, relative to the update's norm; all else must be equal."""
+
+    def rest(content: dict[str, Any]) -> Any:
+        return {**content, "vectors": [{**v, "updates": len(v["updates"])} for v in content.get("vectors", [])]}
+
+    if rest(old) != rest(new):
+        return float("inf")
+    worst = 0.0
+    for was, now in zip(old.get("vectors", []), new.get("vectors", []), strict=True):
+        for a, b in zip(map(decode, was["updates"]), map(decode, now["updates"]), strict=True):
+            distance = float(np.linalg.norm(a - b))
+            worst = max(worst, distance and distance / float(np.linalg.norm(a)))
+    return worst
+
+
+def check(fresh: dict[str, dict[str, Any]]) -> int:
+    on_disk = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
+    if on_disk.keys() != fresh.keys():
+        print(f"files differ: {sorted(on_disk.keys() ^ fresh.keys())}")
+        return 1
+    distances = {name: difference(on_disk[name], content) for name, content in fresh.items()}
+    for name, distance in distances.items():
+        if distance > TOLERANCE:
+            print(f"{name}.json differs by {distance:.1e}")
+    worst = max(distances.values())
+    print(f"{len(fresh)} files, largest difference {worst:.1e} of the update's norm, allowed {TOLERANCE:.0e}")
+    return int(worst > TOLERANCE)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare with what is written, write nothing")
+    arguments = parser.parse_args()
+    fresh = files()
+    if arguments.check:
+        return check(fresh)
+    for name, content in fresh.items():
+        (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    print(f"{len(fresh)} files, {sum(map(len, CHAINS.values()))} vectors, Optax {optax.__version__}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ import { fromTree } from './tree.ts'
 
 export { type BoundChain, bind } from './bind.ts'
 export { catalogue } from './catalogue.ts'
+export { describeCatalogue } from './describe.ts'
 export { locateHyperparams } from './hyperparams.ts'
 export { printChain } from './print.ts'
 

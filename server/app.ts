@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyServerOptions } from 'fastify'
+import type { Config } from './config.ts'
+import type { Engine } from './engines/engine.ts'
+import { referenceEngine } from './engines/reference.ts'
+import { buildServer, type Server } from './http/server.ts'
+import { Programs } from './sessions/program.ts'
+import { Registry } from './sessions/registry.ts'
+import { Sessions } from './sessions/sessions.ts'
+import { openStore } from './stores/index.ts'
+
+const budget = { entries: 512, bytes: 2 ** 22, states: 2 }
+const queueLimit = 64
+
+/** Put a server together: the only place that chooses implementations. */
+export async function buildApp(
+  config: Config,
+  logger: FastifyServerOptions['logger'] = { level: config.logLevel },
+): Promise<Server> {
+  const store = await openStore(config.store)
+  const engine = openEngine(config.engine)
+  const programs = new Programs()
+  const warn = (message: string, error: unknown) => app.log.warn(error, message)
+  const sessions = new Sessions({
+    engine,
+    store,
+    programs,
+    budget,
+    queueLimit,
+    memoryLimit: config.memoryLimit,
+    random: () => randomBytes(16).toString('hex'),
+    warn,
+  })
+  const services = {
+    sessions,
+    registry: new Registry(store),
+    programs,
+    engine,
+    store,
+    now: () => performance.now(),
+  }
+  const { bodyLimit, requestTimeout } = config
+  const app = buildServer(services, { bodyLimit, requestTimeout, logger })
+  app.log.info(
+    { engine: engine.name, numerics: engine.numerics, store: store.name },
+    `Engine ${engine.name}, store ${store.name}`,
+  )
+  app.addHook('onClose', async () => {
+    await sessions.close()
+    await engine.close()
+    await store.close()
+  })
+  return app
+}
+
+/** `auto` is the fastest engine that is here: so far the reference engine is the only one. */
+function openEngine(name: string): Engine {
+  if (name === 'auto' || name === 'reference') return referenceEngine()
+  throw new Error(`There is no engine ${name}`)
+}

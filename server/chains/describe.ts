@@ -1,0 +1,36 @@
+import { isTerm, type Setting } from '../expression/index.ts'
+import { type Catalogued, catalogue } from './catalogue.ts'
+import { printChain } from './print.ts'
+
+/** An entry of the catalogue as clients see it. */
+export interface Described {
+  readonly name: string
+  readonly kind: Catalogued['kind']
+  readonly formula: string
+  readonly reference: string
+  readonly options: readonly {
+    readonly name: string
+    readonly type: string
+    readonly default?: unknown
+    readonly required: boolean
+    readonly keyword_only: boolean
+  }[]
+}
+
+export const describeCatalogue = (): readonly Described[] => [...catalogue.values()].map(describeEntry)
+
+const describeEntry = ({ name, kind, formula, reference, options }: Catalogued): Described => ({
+  name,
+  kind,
+  formula,
+  reference,
+  options: Object.entries(options).map(([option, { type, fallback, keywordOnly }]) => ({
+    name: option,
+    type,
+    ...(fallback === undefined ? {} : { default: plain(fallback) }),
+    required: fallback === undefined,
+    keyword_only: keywordOnly === true,
+  })),
+})
+
+const plain = (setting: Setting): unknown => (isTerm(setting) ? printChain(setting) : setting)

@@ -1,0 +1,23 @@
+import { ApplyRequest } from '../../../schemas/index.ts'
+import { apply } from '../../sessions/apply.ts'
+import { replyMsgpack } from '../msgpack.ts'
+import type { Server, Services } from '../server.ts'
+import { tenant } from '../tenant.ts'
+import { outputBody } from './steps.ts'
+
+/** `POST /v1/apply`: one step from fresh state, of which nothing is kept. */
+export function applyRoute(app: Server, { engine, programs, registry }: Services): void {
+  app.post(
+    '/v1/apply',
+    { schema: { body: ApplyRequest }, config: { binary: true } },
+    async (request, response) => {
+      const { body } = request
+      const chain = await registry.lookUp(tenant, body.chain)
+      const { output, of } = await apply({ ...body, chain }, engine, programs)
+      return replyMsgpack(
+        response,
+        outputBody(output, of, body.tensors, body.grads, body.want?.stats ?? false),
+      )
+    },
+  )
+}

@@ -1,0 +1,130 @@
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { errors, Problem } from '../../schemas/index.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Programs } from '../sessions/program.ts'
+import type { Registry } from '../sessions/registry.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Store } from '../stores/store.ts'
+import { readBodies } from './msgpack.ts'
+import { problemBody, replyProblem, toProblem } from './problem.ts'
+import { applyRoute } from './routes/apply.ts'
+import { chainRoutes } from './routes/chains.ts'
+import { healthRoutes } from './routes/health.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+import { stepRoute } from './routes/steps.ts'
+import { transformationsRoute } from './routes/transformations.ts'
+import type { Timing } from './timing.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body has tensors: msgpack only. */
+    binary?: boolean
+  }
+  interface FastifyRequest {
+    timing: Timing
+  }
+}
+
+/** What the routes work with. */
+export interface Services {
+  readonly sessions: Sessions
+  readonly registry: Registry
+  readonly programs: Programs
+  readonly engine: Engine
+  readonly store: Store
+  /** A clock for durations, in milliseconds. */
+  readonly now: () => number
+}
+
+export interface ServerOptions {
+  readonly bodyLimit: number
+  readonly requestTimeout: number
+  readonly logger: FastifyServerOptions['logger']
+}
+
+export type Server = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** Everything of HTTP: the protocol is in `schemas/README.md`. */
+export function buildServer(
+  services: Services,
+  { bodyLimit, requestTimeout, logger }: ServerOptions,
+): Server {
+  const app = fastify({
+    logger: logger ?? false,
+    bodyLimit,
+    requestTimeout,
+    connectionTimeout: 0,
+    routerOptions: { maxParamLength: 256 },
+    clientErrorHandler,
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+      plugins: [addBin],
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  readBodies(app as unknown as FastifyInstance, bodyLimit)
+  app.setErrorHandler((error, request, response) =>
+    replyProblem(response, toProblem(error, request, bodyLimit)),
+  )
+  app.setNotFoundHandler((request, response) =>
+    replyProblem(response, notFound(app, request.method, request.url)),
+  )
+  for (const route of [sessionRoutes, stepRoute, applyRoute, chainRoutes, transformationsRoute, healthRoutes])
+    route(app, services)
+  return app
+}
+
+type AjvPlugin = Extract<
+  NonNullable<NonNullable<FastifyServerOptions['ajv']>['plugins']>[number],
+  (...args: never[]) => unknown
+>
+
+/** `{ bin: true }`: a `bin` of msgpack. */
+const addBin: AjvPlugin = (ajv) => {
+  const isBin = (_schema: unknown, data: unknown) => data instanceof Uint8Array
+  return ajv.addKeyword({ keyword: 'bin', validate: isBin, errors: false })
+}
+
+function notFound(app: Server, method: string, url: string): Problem {
+  const path = url.split('?')[0] ?? ''
+  const others = (['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const).filter(
+    (other) => other !== method && app.findRoute({ url: path, method: other }) !== null,
+  )
+  const allowed = others.length > 0 ? others : methodsOf(app, path)
+  if (allowed.length > 0)
+    return new Problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, found ${method}`, {
+      allow: allowed,
+    })
+  return new Problem(
+    'route_not_found',
+    `There is no route ${method} ${path}: the API is under /v1, see its protocol page`,
+  )
+}
+
+const methodsOf = (app: Server, url: string): string[] =>
+  ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'].filter(
+    (method) => app.findRoute({ url, method: method as 'GET' }) !== null,
+  )
+
+/** Requests that never became one: too slow, or not HTTP. */
+function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return
+  const code = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'malformed_body'
+  const detail =
+    code === 'request_timeout'
+      ? 'The request did not arrive in time: send it again, faster'
+      : 'This is not an HTTP request'
+  const body = problemBody(code, detail)
+  const { status, title } = errors[code]
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}

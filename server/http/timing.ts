@@ -1,0 +1,22 @@
+/** The stages of a request that `Server-Timing` tells of, in milliseconds. */
+export class Timing {
+  readonly #now: () => number
+  readonly #spent = new Map<string, number>()
+  #since: number
+
+  constructor(now: () => number) {
+    this.#now = now
+    this.#since = now()
+  }
+
+  /** A stage ends here: what passed since the last one was its time. */
+  lap(stage: string): void {
+    const now = this.#now()
+    this.#spent.set(stage, (this.#spent.get(stage) ?? 0) + now - this.#since)
+    this.#since = now
+  }
+
+  header(): string {
+    return [...this.#spent].map(([stage, ms]) => `${stage};dur=${ms.toFixed(3)}`).join(', ')
+  }
+}

@@ -1,0 +1,35 @@
+import type { ApplyRequest } from '../../schemas/index.ts'
+import { printChain, readChain } from '../chains/index.ts'
+import type { Engine, StepOutput } from '../engines/engine.ts'
+import { prepare } from './prepare.ts'
+import type { Programs } from './program.ts'
+
+/** One step from fresh state, of which nothing is kept. */
+export async function apply(
+  request: ApplyRequest,
+  engine: Engine,
+  programs: Programs,
+): Promise<{ readonly output: StepOutput; readonly of: 'updates' | 'params' }> {
+  const { tensors } = request
+  const { plan, measured, sizes } = programs.of({
+    chain: printChain(readChain(request.chain)),
+    tensors,
+    keeps: false,
+  })
+  const { event, ask } = prepare(request, { plan, sizes, tensors, keeps: false }, engine)
+  const options = Float64Array.from(plan.options.values())
+  const replica = await engine.open(plan, { options })
+  try {
+    const output = await replica.step({
+      plan: ask.stats ? measured : plan,
+      gradients: event.gradients,
+      ...(event.parameters === undefined ? {} : { parameters: event.parameters }),
+      ...(event.loss === undefined ? {} : { loss: event.loss }),
+      options,
+      want: ask.want,
+    })
+    return { output, of: ask.want.of }
+  } finally {
+    replica.close()
+  }
+}

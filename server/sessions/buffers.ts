@@ -1,0 +1,85 @@
+import { type Buffer, type Dtype, Problem, type TensorSpec } from '../../schemas/index.ts'
+import { bytesOf } from '../engines/dtypes.ts'
+import type { Tensors } from '../engines/engine.ts'
+
+/**
+ * A buffer of the wire as one piece of bytes a tensor, in declared order; nothing is copied.
+ *
+ * @param field what the buffer is called in the request
+ * @throws Problem `schema_mismatch`
+ */
+export function readBuffer(
+  buffer: Buffer,
+  dtype: Dtype,
+  tensors: readonly TensorSpec[],
+  sizes: readonly number[],
+  field: string,
+): Tensors {
+  const parts =
+    buffer instanceof Uint8Array
+      ? packed(buffer, dtype, sizes, field)
+      : named(buffer, dtype, tensors, sizes, field)
+  return { dtype, parts }
+}
+
+function packed(buffer: Uint8Array, dtype: Dtype, sizes: readonly number[], field: string): Uint8Array[] {
+  const elements = sizes.reduce((sum, n) => sum + n, 0)
+  const expected = elements * bytesOf[dtype]
+  if (buffer.length !== expected)
+    throw mismatch(
+      `Cannot read ${field} as packed ${dtype}: ${buffer.length} bytes, expected ${expected} (${elements} elements)`,
+    )
+  let end = 0
+  return sizes.map((n) => {
+    end += n * bytesOf[dtype]
+    return buffer.subarray(end - n * bytesOf[dtype], end)
+  })
+}
+
+function named(
+  buffer: { readonly [name: string]: Uint8Array },
+  dtype: Dtype,
+  tensors: readonly TensorSpec[],
+  sizes: readonly number[],
+  field: string,
+): Uint8Array[] {
+  const parts = tensors.map(({ name, shape }, i) => {
+    const part = Object.hasOwn(buffer, name) ? buffer[name] : undefined
+    const expected = (sizes[i] ?? 0) * bytesOf[dtype]
+    if (part === undefined)
+      throw mismatch(`${field} has no tensor ${name}: a named buffer holds every tensor of the session`, name)
+    if (part.length !== expected)
+      throw mismatch(
+        `Cannot read ${field}.${name} as ${dtype} [${shape}]: ${part.length} bytes, expected ${expected}`,
+        name,
+      )
+    return part
+  })
+  const names = new Set(tensors.map(({ name }) => name))
+  const extra = Object.keys(buffer).find((name) => !names.has(name))
+  if (extra !== undefined) throw mismatch(`${field} has a tensor ${extra}, which the session has not`, extra)
+  return parts
+}
+
+/** Pieces in the form in which the request came. */
+export function writeBuffer(
+  parts: readonly Uint8Array[],
+  tensors: readonly TensorSpec[],
+  like: Buffer,
+): Buffer {
+  if (like instanceof Uint8Array) return concatenate(parts)
+  return Object.fromEntries(tensors.map(({ name }, i) => [name, parts[i] ?? new Uint8Array()]))
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+const mismatch = (detail: string, tensor?: string) =>
+  new Problem('schema_mismatch', detail, tensor === undefined ? {} : { tensor })

@@ -1,0 +1,43 @@
+import { Problem } from '../../schemas/index.ts'
+
+/** Work on a session, one piece after the other, with a bound on how much may wait. */
+export class Queues {
+  readonly #limit: number
+  readonly #tails = new Map<string, { length: number; tail: Promise<unknown> }>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** @throws Problem `overloaded` */
+  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const queue = this.#tails.get(key) ?? { length: 0, tail: Promise.resolve() }
+    if (queue.length > this.#limit)
+      throw new Problem(
+        'overloaded',
+        `${queue.length} requests wait for this session, at most ${this.#limit} may`,
+        {
+          retry_after: 1,
+        },
+      )
+    queue.length++
+    this.#tails.set(key, queue)
+    const turn = queue.tail.then(work, work)
+    queue.tail = turn.catch(() => {})
+    try {
+      return await turn
+    } finally {
+      queue.length--
+      if (queue.length === 0) this.#tails.delete(key)
+    }
+  }
+
+  busy(key: string): boolean {
+    return this.#tails.has(key)
+  }
+
+  /** When all work that is under way now is done. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#tails.values()].map(({ tail }) => tail))
+  }
+}

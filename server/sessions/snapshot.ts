@@ -1,0 +1,54 @@
+import type { Dtype } from '../../schemas/index.ts'
+import { type Plan, pieceName } from '../compiler/plan.ts'
+import type { SavedPiece } from '../engines/engine.ts'
+import { type Snapshot, StateLost } from '../stores/store.ts'
+import { formatVersion, packr, unpack } from './spec.ts'
+
+/** What a snapshot says beside the state itself. */
+export interface SnapshotMeta {
+  readonly step: number
+  /** Fingerprint of the engine that made it. */
+  readonly numerics: string
+  /** The step from which replays are byte-identical. */
+  readonly exactFrom: number
+  /** Options as they are after the step, in the plan's order. */
+  readonly options: readonly number[]
+  /** The state's pieces in order. */
+  readonly pieces: readonly { readonly name: string; readonly dtype: Dtype; readonly bytes: number }[]
+}
+
+export function writeSnapshot(
+  plan: Plan,
+  saved: readonly SavedPiece[],
+  meta: Omit<SnapshotMeta, 'pieces'>,
+): { meta: Uint8Array; body: readonly Uint8Array[] } {
+  const pieces = saved.map(({ dtype, bytes }, i) => {
+    const piece = plan.state[i]
+    return { name: piece === undefined ? '' : pieceName(plan, piece), dtype, bytes: bytes.length }
+  })
+  return {
+    meta: packr.pack({ format: formatVersion, ...meta, pieces }),
+    body: saved.map(({ bytes }) => bytes),
+  }
+}
+
+/** Read a snapshot back, if it is of this plan's state. */
+export function readSnapshot(
+  plan: Plan,
+  snapshot: Snapshot,
+): SnapshotMeta & { readonly saved: readonly SavedPiece[] } {
+  const meta = unpack<SnapshotMeta>(snapshot.meta, `snapshot after entry ${snapshot.seq}`)
+  let end = 0
+  const saved = meta.pieces.map(({ dtype, bytes }) => {
+    end += bytes
+    return { dtype, bytes: snapshot.body.subarray(end - bytes, end) }
+  })
+  const names = plan.state.map((piece) => pieceName(plan, piece))
+  const other = names.findIndex((name, i) => name !== meta.pieces[i]?.name)
+  if (other >= 0 || names.length !== meta.pieces.length || end !== snapshot.body.length)
+    throw new StateLost(
+      `The snapshot after entry ${snapshot.seq} has ${meta.pieces.length} pieces of state in ${snapshot.body.length} bytes, ` +
+        `expected ${names.length} in ${end}; the first that differs is ${names[other] ?? 'the last'}`,
+    )
+  return { ...meta, saved }
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { Packr } from 'msgpackr'
+import type { TensorSpec } from '../../schemas/index.ts'
+import { StateLost } from '../stores/store.ts'
+
+/** What a session was opened as: all that must be equal for another open to attach to it. */
+export interface Spec {
+  /** The chain in canonical form. */
+  readonly chain: string
+  readonly tensors: readonly TensorSpec[]
+  /** Whether the server keeps the parameters. */
+  readonly keeps: boolean
+  readonly seed: number
+}
+
+/** Of the records, entries and snapshots that sessions write. */
+export const formatVersion = 1
+
+export const packr = new Packr({ useRecords: false, moreTypes: false })
+
+export const packSpec = (spec: Spec): Uint8Array => packr.pack({ format: formatVersion, ...spec })
+export const readSpec = (record: Uint8Array): Spec => unpack<Spec>(record, 'session record')
+
+/** Read what a session wrote, if this version of the service knows its format. */
+export function unpack<T>(bytes: Uint8Array, what: string): T {
+  const { format, ...content } = packr.unpack(bytes) as { format: number }
+  if (format === formatVersion) return content as T
+  throw new StateLost(`The ${what} has format ${format}; this server reads format ${formatVersion}`)
+}
+
+/** SHA-256 of the tensors' canonical JSON (RFC 8785), in hex. */
+export function schemaHash(tensors: readonly TensorSpec[]): string {
+  const canonical = JSON.stringify(tensors.map(({ name, shape }) => ({ name, shape })))
+  return createHash('sha256').update(canonical).digest('hex')
+}
+
+/** In what a wanted specification differs from the one that is. */
+export function differences(is: Spec, wanted: Spec): string[] {
+  const found: string[] = []
+  if (is.chain !== wanted.chain) found.push(`chain is ${is.chain}, wanted ${wanted.chain}`)
+  if (schemaHash(is.tensors) !== schemaHash(wanted.tensors))
+    found.push(tensorDifference(is.tensors, wanted.tensors))
+  if (is.keeps !== wanted.keeps) {
+    const kept = (keeps: boolean) => (keeps ? 'kept by the server' : 'not kept by the server')
+    found.push(`params are ${kept(is.keeps)}, wanted ${kept(wanted.keeps)}`)
+  }
+  if (is.seed !== wanted.seed) found.push(`seed is ${is.seed}, wanted ${wanted.seed}`)
+  return found
+}
+
+function tensorDifference(is: readonly TensorSpec[], wanted: readonly TensorSpec[]): string {
+  if (is.length !== wanted.length) return `it has ${is.length} tensors, wanted ${wanted.length}`
+  const show = (tensor: TensorSpec | undefined) => `${tensor?.name} [${tensor?.shape}]`
+  const i = is.findIndex((tensor, i) => show(tensor) !== show(wanted[i]))
+  return `tensor ${i} is ${show(is[i])}, wanted ${show(wanted[i])}`
+}

@@ -27,7 +27,12 @@ export class TestApp {
   }
 
   static async start(config: Partial<Config> = {}): Promise<TestApp> {
-    return new TestApp(await buildApp({ ...readConfig({}), store: 'memory:', ...config }, false))
+    return TestApp.of(await buildApp({ ...readConfig({}), store: 'memory:', ...config }, false))
+  }
+
+  /** Around a server that was put together otherwise. */
+  static of(server: Server): TestApp {
+    return new TestApp(server)
   }
 
   async send(

@@ -61,7 +61,8 @@ export function buildServer(
     logger: logger ?? false,
     bodyLimit,
     requestTimeout,
-    connectionTimeout: 0,
+    // How often Node looks for requests that take too long; by default every 30 s.
+    http: { connectionsCheckingInterval: Math.min(requestTimeout, 5000) },
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler,
     ajv: {

@@ -109,7 +109,7 @@ test('kept parameters are updated before narrowing', async () => {
   const three = await step('kept', { step: 2, grads: g, want: { of: 'params' } })
   assert.equal(three.body.replayed, true)
   const expected = floats(one.body.params).map((p, i) => p + (floats(two.body.updates)[i] ?? 0))
-  floats(three.body.params).forEach((p, i) => assert.ok(Math.abs(p - (expected[i] ?? 0)) < 1e-6))
+  for (const [i, p] of floats(three.body.params).entries()) assert.ok(Math.abs(p - (expected[i] ?? 0)) < 1e-6)
   const other = await app.send('PUT', '/v1/sessions/kept', { chain, tensors })
   assert.equal(other.body.code, 'spec_conflict')
 })

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Engine } from '../../server/engines/engine.ts'
+import { referenceEngine } from '../../server/engines/reference.ts'
+import type { JournalBudget } from '../../server/sessions/live.ts'
+import { Programs } from '../../server/sessions/program.ts'
+import { Sessions, type StepResult } from '../../server/sessions/sessions.ts'
+import { openStore } from '../../server/stores/index.ts'
+import type { Store } from '../../server/stores/store.ts'
+import { f32 } from '../app.ts'
+
+const chain = 'chain(clip(1.0), centralize(), adamw(1e-3))'
+const tensors = [
+  { name: 'w', shape: [3, 4] },
+  { name: 'b', shape: [4] },
+]
+const params = f32(...Array.from({ length: 16 }, (_, i) => i / 7))
+const gradients = (step: number) => f32(...Array.from({ length: 16 }, (_, i) => Math.sin(step * 16 + i) * 2))
+const key = 'public/run'
+const noLap = () => {}
+const small: JournalBudget = { entries: 3, bytes: 1, states: 0 }
+const large: JournalBudget = { entries: 1e6, bytes: 1e12, states: 1e6 }
+
+let ids = 0
+
+interface Setup {
+  readonly store: Store
+  readonly engine?: Engine
+  readonly budget?: JournalBudget
+  readonly memoryLimit?: number
+}
+
+const sessionsOn = ({ store, engine = referenceEngine(), budget = small, memoryLimit = 1e9 }: Setup) =>
+  new Sessions({
+    engine,
+    store,
+    programs: new Programs(),
+    budget,
+    memoryLimit,
+    queueLimit: 64,
+    random: () => (ids++).toString(16).padStart(32, '0'),
+    warn: (message, error) => assert.fail(`${message}: ${error}`),
+  })
+
+const open = (sessions: Sessions, id = key) => sessions.open(id, { chain, tensors, params })
+const step = (sessions: Sessions, n: number, id = key) =>
+  sessions.step(id, { step: n, grads: gradients(n), want: { of: 'params' } }, noLap)
+const bytes = ({ output: { parts = [] } }: StepResult) => Buffer.concat(parts)
+
+async function undisturbed(steps: number): Promise<Buffer[]> {
+  const sessions = sessionsOn({ store: await openStore('memory:'), budget: large })
+  await open(sessions)
+  const replies: Buffer[] = []
+  for (let n = 1; n <= steps; n++) replies.push(bytes(await step(sessions, n)))
+  return replies
+}
+
+/** A sequence of pseudo-random choices, the same for the same seed. */
+function choices(seed: number): (among: number) => number {
+  let x = seed
+  return (among) => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0
+    return Math.floor((x / 2 ** 32) * among)
+  }
+}
+
+test('servers on one store take steps in any alternation, with retries: as one undisturbed', async () => {
+  const expected = await undisturbed(60)
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const store = await openStore('memory:')
+    const servers = [small, large, { entries: 7, bytes: 1e6, states: 1 }].map((budget) =>
+      sessionsOn({ store, budget }),
+    )
+    const choose = choices(seed)
+    const any = () => servers[choose(servers.length)] as Sessions
+    await open(any())
+    for (let n = 1; n <= 60; n++) {
+      const first = await step(any(), n)
+      assert.equal(first.replayed, false)
+      assert.deepEqual(bytes(first), expected[n - 1], `seed ${seed}, step ${n}`)
+      if (choose(3) > 0) continue
+      const again = await step(any(), n)
+      assert.equal(again.replayed, true)
+      assert.deepEqual(bytes(again), expected[n - 1], `seed ${seed}, retry of step ${n}`)
+    }
+    for (const server of servers) assert.equal((await server.describe(key)).step, 60)
+  }
+})
+
+test('two servers asked for the same step at once: one takes it, the other replays it', async () => {
+  const store = await openStore('memory:')
+  const [one, two] = [sessionsOn({ store }), sessionsOn({ store })]
+  await Promise.all([open(one), open(two)])
+  for (let n = 1; n <= 20; n++) {
+    const [a, b] = await Promise.all([step(one, n), step(two, n)])
+    assert.deepEqual([a.replayed, b.replayed].sort(), [false, true])
+    assert.deepEqual(bytes(a), bytes(b))
+  }
+})
+
+test('a journal is bounded, and the latest reply can always be made again', async () => {
+  const store = await openStore('memory:')
+  const expected = await undisturbed(40)
+  const writer = sessionsOn({ store })
+  await open(writer)
+  for (let n = 1; n <= 40; n++) {
+    await step(writer, n)
+    let entries = 0
+    for await (const _ of store.entries(key, 0)) entries++
+    assert.ok(entries <= small.entries + 2, `${entries} entries after step ${n}`)
+    // A server that knows nothing yet.
+    const again = await step(sessionsOn({ store }), n)
+    assert.equal(again.replayed, true)
+    assert.deepEqual(bytes(again), expected[n - 1])
+  }
+})
+
+test('memory is bounded: what is put out comes back', async () => {
+  const expected = await undisturbed(12)
+  const store = await openStore('memory:')
+  const one = sessionsOn({ store, memoryLimit: 1 })
+  const keys = ['public/a', 'public/b', 'public/c']
+  for (const id of keys) await open(one, id)
+  for (let n = 1; n <= 12; n++)
+    for (const id of keys) assert.deepEqual(bytes(await step(one, n, id)), expected[n - 1])
+})
+
+test('other arithmetic folds on, snapshots at once, and says from where replays are exact', async () => {
+  const store = await openStore('memory:')
+  const before = sessionsOn({ store, budget: large })
+  await open(before)
+  for (let n = 1; n <= 5; n++) await step(before, n)
+  assert.equal((await before.describe(key)).exact_from, 1)
+  const engine = { ...referenceEngine(), numerics: 'reference-2' }
+  const after = sessionsOn({ store, engine, budget: large })
+  assert.equal((await after.describe(key)).exact_from, 6)
+  await step(after, 6)
+  await after.close()
+  const snapshot = await store.snapshot(key)
+  assert.equal(snapshot?.seq, 6) // the parameters, and five steps
+  const fresh = sessionsOn({ store, engine, budget: large })
+  assert.equal((await fresh.describe(key)).exact_from, 6)
+  assert.equal((await step(fresh, 6)).replayed, true)
+})
+
+test('a session deleted and made again by another server is another one', async () => {
+  const store = await openStore('memory:')
+  const [one, two] = [sessionsOn({ store }), sessionsOn({ store })]
+  const [first] = await undisturbed(1)
+  await open(one)
+  for (let n = 1; n <= 3; n++) await step(one, n)
+  await two.delete(key)
+  await open(two)
+  // `one` still holds the old state at step 3.
+  assert.deepEqual(bytes(await step(one, 1)), first)
+})
+
+test('parameters that the creator could not send are sent by the next open; the first ones count', async () => {
+  const store = await openStore('memory:')
+  const [one, two] = [sessionsOn({ store }), sessionsOn({ store })]
+  const [first] = await undisturbed(1)
+  // Its creator died between making the session and sending the parameters.
+  const dying = new Proxy(store, {
+    get(target, name) {
+      if (name === 'append') return () => Promise.reject(new Error('gone'))
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  await assert.rejects(open(sessionsOn({ store: dying })), /gone/)
+  await assert.rejects(step(one, 1), { code: 'missing_params' })
+  await open(one)
+  await two.open(key, { chain, tensors, params: f32(...new Array(16).fill(9)) })
+  assert.deepEqual(bytes(await step(two, 1)), first)
+})

@@ -101,16 +101,24 @@ export interface Store {
   setTtl(key: string, ttl: number): Promise<boolean>
   /** Forget a session and all its bytes. */
   delete(key: string): Promise<boolean>
-  /** Keys that start with `prefix`, in no promised order, about `limit` at a time (fewer, also none, before the end). */
+  /**
+   * Keys that start with `prefix`, in no promised order, about `limit` at a time (fewer, also none, before the end).
+   * One that is there throughout comes once at least.
+   */
   list(prefix: string, limit: number, cursor?: string): Promise<Page>
 
+  /** An entry whose id is the last one's was taken before: answered as it was then, and not taken again. */
   append(key: string, entry: NewEntry): Promise<Appended>
-  /** Entries after `seq`, in order. Entries that a snapshot stands for are not there. */
+  /**
+   * Entries after `seq`, in order. Entries that a snapshot stands for are not there, also when it is put while this
+   * is read: what follows then says by `previous` that it does not follow.
+   */
   entries(key: string, seq: number): AsyncIterable<Entry>
   snapshot(key: string): Promise<Snapshot | undefined>
   /**
    * Put a snapshot in place of the present one and drop the entries that it stands for, at once. Refused
-   * (`false`, nothing written) when the session is gone or another, or has a snapshot as new or newer.
+   * (`false`, nothing written) when the session is gone or another, has a snapshot as new or newer, or has no
+   * entry of that `seq` and `id` (for 0: of the session's own).
    */
   putSnapshot(key: string, snapshot: NewSnapshot): Promise<boolean>
 

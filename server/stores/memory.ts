@@ -1,0 +1,170 @@
+import type { StoreOptions } from './options.ts'
+import { joined } from './pieces.ts'
+import type { Appended, Entry, Head, NewEntry, NewSnapshot, Snapshot, Store, StoredSession } from './store.ts'
+
+interface Session {
+  readonly incarnation: string
+  readonly record: Uint8Array
+  readonly created: number
+  ttl: number
+  expires: number
+  head: Head
+  /** Id of the entry before the head's. */
+  previous: string
+  entries: Entry[]
+  snapshot: Snapshot | undefined
+}
+
+const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
+/** Keys in order after the cursor: a page ends where the next one starts, whatever happens in between. */
+const page = (keys: Iterable<string>, prefix: string, limit: number, cursor = '') => {
+  const rest = [...keys].filter((key) => key.startsWith(prefix) && key > cursor).sort()
+  const last = rest[limit - 1]
+  const found = rest.slice(0, limit)
+  return rest.length > limit && last !== undefined ? { keys: found, cursor: last } : { keys: found }
+}
+
+/** Everything in this process, gone with it: for tests, and for sessions that nobody will miss. */
+class MemoryStore implements Store {
+  readonly name = 'memory'
+  readonly #now: () => number
+  readonly #sessions = new Map<string, Session>()
+  readonly #values = new Map<string, Uint8Array>()
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** The session, its time to live started anew. */
+  #use(key: string): Session | undefined {
+    const session = this.#sessions.get(key)
+    if (session === undefined) return undefined
+    const now = this.#now()
+    if (session.expires <= now) {
+      this.#sessions.delete(key)
+      return undefined
+    }
+    session.expires = now + session.ttl
+    return session
+  }
+
+  #view({ incarnation, record, head, created, ttl, expires }: Session): StoredSession {
+    return { incarnation, record: copy(record), head, created, ttl, expires }
+  }
+
+  async create(key: string, made: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>) {
+    const present = this.#use(key)
+    if (present !== undefined) return { created: false, session: this.#view(present) }
+    this.#sweep()
+    const { incarnation, ttl } = made
+    const created = this.#now()
+    const head: Head = { seq: 0, id: incarnation, step: 0, digest: '' }
+    const times = { created, ttl, expires: created + ttl }
+    const rest = { previous: '', entries: [], snapshot: undefined }
+    const session: Session = { incarnation, record: copy(made.record), head, ...times, ...rest }
+    this.#sessions.set(key, session)
+    return { created: true, session: this.#view(session) }
+  }
+
+  #sweep(): void {
+    const now = this.#now()
+    for (const [key, { expires }] of this.#sessions) if (expires <= now) this.#sessions.delete(key)
+  }
+
+  async get(key: string) {
+    const session = this.#use(key)
+    return session && this.#view(session)
+  }
+
+  async setTtl(key: string, ttl: number) {
+    const session = this.#use(key)
+    if (session === undefined) return false
+    session.ttl = ttl
+    session.expires = this.#now() + ttl
+    return true
+  }
+
+  async delete(key: string) {
+    return this.#use(key) !== undefined && this.#sessions.delete(key)
+  }
+
+  async list(prefix: string, limit: number, cursor?: string) {
+    this.#sweep()
+    return page(this.#sessions.keys(), prefix, limit, cursor)
+  }
+
+  async append(key: string, { id, meta, body, incarnation, after, advance }: NewEntry): Promise<Appended> {
+    const session = this.#use(key)
+    if (session?.incarnation !== incarnation) return { status: 'missing' }
+    const { head } = session
+    if (head.id === id) return { status: 'appended', head, previous: session.previous }
+    if (after !== undefined && after !== head.step) return { status: 'refused', head }
+    const seq = head.seq + 1
+    const step = head.step + (advance ? 1 : 0)
+    session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body: joined(body) })
+    session.previous = head.id
+    session.head = { seq, id, step, digest: advance?.digest ?? head.digest }
+    return { status: 'appended', head: session.head, previous: head.id }
+  }
+
+  async *entries(key: string, seq: number): AsyncGenerator<Entry> {
+    const incarnation = this.#use(key)?.incarnation
+    for (let last = seq; ; ) {
+      const session = this.#sessions.get(key)
+      if (session === undefined || session.incarnation !== incarnation) return
+      const first = session.entries[0]
+      const next = first && session.entries[Math.max(0, last + 1 - first.seq)]
+      if (next === undefined) return
+      last = next.seq
+      yield { ...next, meta: copy(next.meta), body: copy(next.body) }
+    }
+  }
+
+  async snapshot(key: string) {
+    const snapshot = this.#use(key)?.snapshot
+    return snapshot && { ...snapshot, meta: copy(snapshot.meta), body: copy(snapshot.body) }
+  }
+
+  async putSnapshot(key: string, { seq, id, meta, body, incarnation }: NewSnapshot) {
+    const session = this.#use(key)
+    if (session?.incarnation !== incarnation) return false
+    if (session.snapshot !== undefined && session.snapshot.seq >= seq) return false
+    const known =
+      seq === session.head.seq
+        ? session.head.id
+        : seq === 0
+          ? incarnation
+          : session.entries.find((entry) => entry.seq === seq)?.id
+    if (known !== id) return false
+    session.snapshot = { seq, id, meta: copy(meta), body: joined(body) }
+    session.entries = session.entries.filter((entry) => entry.seq > seq)
+    return true
+  }
+
+  async getValue(key: string) {
+    const value = this.#values.get(key)
+    return value && copy(value)
+  }
+
+  async putValue(key: string, value: Uint8Array) {
+    this.#values.set(key, copy(value))
+  }
+
+  async deleteValue(key: string) {
+    return this.#values.delete(key)
+  }
+
+  async listValues(prefix: string, limit: number, cursor?: string) {
+    return page(this.#values.keys(), prefix, limit, cursor)
+  }
+
+  async ping() {}
+
+  async close() {
+    this.#sessions.clear()
+    this.#values.clear()
+  }
+}
+
+export const openMemoryStore = ({ now = Date.now }: StoreOptions = {}): Store => new MemoryStore(now)

@@ -1,0 +1,6 @@
+export interface StoreOptions {
+  /** Milliseconds since the epoch, for stores that have no clock of their own; `Date.now` by default. */
+  readonly now?: () => number
+  /** Told what is worth knowing and no reason to stop. */
+  readonly warn?: (message: string) => void
+}

@@ -1,0 +1,34 @@
+type Pieces = readonly Uint8Array[]
+
+export const sizeOf = (pieces: Pieces): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
+
+/** The pieces as one buffer of its own, also where there is only one: the caller keeps what it gave. */
+export const joined = (pieces: Pieces): Uint8Array => {
+  const out = new Uint8Array(sizeOf(pieces))
+  let at = 0
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.length
+  }
+  return out
+}
+
+/** Cut at multiples of `length`: each chunk as the views that make it up, so that nothing is copied here. */
+export function* chunksOf(pieces: Pieces, length: number): Generator<Pieces> {
+  let chunk: Uint8Array[] = []
+  let room = length
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + room)
+      chunk.push(part)
+      at += part.length
+      room -= part.length
+      if (room === 0) {
+        yield chunk
+        chunk = []
+        room = length
+      }
+    }
+  }
+  if (chunk.length > 0) yield chunk
+}

@@ -1,0 +1,8 @@
+-- Forget a session and all its bytes.
+--
+-- KEYS[1]  head
+-- Result   1, or 0 where there was none
+
+local there = redis.call('EXISTS', HEAD)
+forget()
+return there

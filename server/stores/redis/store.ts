@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import { expectFormat, FORMAT } from '../codec.ts'
+import type { StoreOptions } from '../options.ts'
+import type { Appended, NewEntry, NewSnapshot, Store, StoredSession } from '../store.ts'
+import { Bodies, PER_PART } from './bodies.ts'
+import { Caller } from './caller.ts'
+import { headKey, headShape, valueKey, valueShape } from './keys.ts'
+import { refuseEviction } from './policy.ts'
+import { Reader } from './reader.ts'
+import { headOf, list, sessionOf, text } from './replies.ts'
+import { scan } from './scan.ts'
+
+/** One master, or a cluster of them. Their clock counts; what is acknowledged is kept as well as they keep it. */
+class RedisStore implements Store {
+  readonly name = 'redis'
+  readonly #caller: Caller
+  readonly #bodies: Bodies
+  readonly #reader: Reader
+
+  constructor(caller: Caller) {
+    this.#caller = caller
+    this.#bodies = new Bodies(caller)
+    this.#reader = new Reader(caller, this.#bodies)
+  }
+
+  async create(
+    key: string,
+    { incarnation, record, ttl }: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>,
+  ) {
+    const what = `create session "${key}"`
+    const bytes = Buffer.from(record)
+    const reply = await this.#caller.script(what, 'create', headKey(key), incarnation, bytes, ttl)
+    const session = sessionOf(list(reply))
+    return { created: session.incarnation === incarnation, session }
+  }
+
+  async get(key: string) {
+    const reply = await this.#caller.script(`read session "${key}"`, 'get', headKey(key))
+    return reply === null ? undefined : sessionOf(list(reply))
+  }
+
+  async setTtl(key: string, ttl: number) {
+    const what = `set the time to live of session "${key}"`
+    return (await this.#caller.script(what, 'ttl', headKey(key), ttl)) === 1
+  }
+
+  async delete(key: string) {
+    return (await this.#caller.script(`delete session "${key}"`, 'delete', headKey(key))) === 1
+  }
+
+  list(prefix: string, limit: number, cursor?: string) {
+    return scan(this.#caller, headShape, prefix, limit, cursor)
+  }
+
+  async append(key: string, { id, meta, body, incarnation, after, advance }: NewEntry): Promise<Appended> {
+    const what = `append to session "${key}"`
+    const bytes = Buffer.from(meta)
+    const { size, parts, chunks, inline } = await this.#bodies.send(what, key, id, body)
+    const step = [after ?? '', advance ? 1 : 0, advance?.digest ?? ''] as const
+    const rest = [bytes, size, parts, chunks, PER_PART, ...inline] as const
+    const reply = await this.#caller.script(what, 'append', headKey(key), incarnation, id, ...step, ...rest)
+    const [status, ...head] = list(reply)
+    switch (text(status)) {
+      case 'appended':
+        return { status: 'appended', head: headOf(head), previous: text(head[4]) }
+      case 'refused':
+        return { status: 'refused', head: headOf(head) }
+      case 'missing':
+        return { status: 'missing' }
+      default:
+        this.#bodies.drop(key, id, parts)
+        throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
+    }
+  }
+
+  entries(key: string, seq: number) {
+    return this.#reader.entries(key, seq)
+  }
+
+  snapshot(key: string) {
+    return this.#reader.snapshot(key)
+  }
+
+  async putSnapshot(key: string, { incarnation, seq, id, meta, body }: NewSnapshot): Promise<boolean> {
+    const what = `put a snapshot of session "${key}"`
+    const bytes = Buffer.from(meta)
+    // A name of its own: servers may make the same snapshot at the same time.
+    const name = randomBytes(16).toString('hex')
+    const { size, parts, chunks, inline } = await this.#bodies.send(what, key, name, body)
+    const rest = [seq, id, bytes, size, parts, chunks, PER_PART, ...inline] as const
+    const status = text(
+      await this.#caller.script(what, 'putsnapshot', headKey(key), incarnation, name, ...rest),
+    )
+    if (status === 'unsent') {
+      this.#bodies.drop(key, name, parts)
+      throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
+    }
+    return status === 'put'
+  }
+
+  async getValue(key: string) {
+    const what = `read value "${key}"`
+    const bytes = await this.#caller.command(what, 'get', valueKey(key))
+    if (!(bytes instanceof Buffer)) return undefined
+    expectFormat(bytes[0], `value "${key}"`)
+    return new Uint8Array(bytes.subarray(1))
+  }
+
+  async putValue(key: string, value: Uint8Array) {
+    const bytes = Buffer.concat([Uint8Array.of(FORMAT), value])
+    await this.#caller.command(`put value "${key}"`, 'set', valueKey(key), bytes)
+  }
+
+  async deleteValue(key: string) {
+    return (await this.#caller.command(`delete value "${key}"`, 'unlink', valueKey(key))) === 1
+  }
+
+  listValues(prefix: string, limit: number, cursor?: string) {
+    return scan(this.#caller, valueShape, prefix, limit, cursor)
+  }
+
+  async ping() {
+    await this.#caller.command('ping', 'ping')
+  }
+
+  async close() {
+    this.#caller.close()
+  }
+}
+
+/** Rejects with `StoreUnavailable` where nothing answers, and with an error where keys could be evicted. */
+export const openRedisStore = async (
+  url: string,
+  { warn = console.warn }: StoreOptions = {},
+): Promise<Store> => {
+  const caller = new Caller(url)
+  try {
+    await refuseEviction(caller, warn)
+    return new RedisStore(caller)
+  } catch (error) {
+    caller.close()
+    throw error
+  }
+}

@@ -1,0 +1,17 @@
+-- Change the time to live and start it anew.
+--
+-- KEYS[1]  head
+-- ARGV[1]  ttl in ms
+-- Result   1, or 0 where there is no session
+
+local head, fault = find()
+if fault then
+  return fault
+end
+if not head then
+  return 0
+end
+head.ttl = tonumber(ARGV[1])
+redis.call('HSET', HEAD, 'ttl', integer(head.ttl))
+renew(head)
+return 1

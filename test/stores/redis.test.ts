@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openStore } from '../../server/stores/index.ts'
+import { StateLost, type Store, StoreUnavailable } from '../../server/stores/store.ts'
+import { type RedisServer, startRedis } from '../redis.ts'
+import { collect, conformance, newId } from './conformance.ts'
+import { assertProcessesShare } from './processes.ts'
+
+const withRedis = async (
+  options: Readonly<Record<string, string>>,
+  run: (server: RedisServer) => Promise<void>,
+) => {
+  const server = await startRedis(options)
+  try {
+    await run(server)
+  } finally {
+    await server.stop()
+  }
+}
+
+const keysOf = async (server: RedisServer): Promise<string[]> => {
+  const client = server.client()
+  const keys = new Set<string>()
+  for await (const found of client.scanStream({ count: 1000 }))
+    for (const key of found as string[]) keys.add(key)
+  client.disconnect()
+  return [...keys]
+}
+
+const MiB = 1 << 20
+const none = new Uint8Array(0)
+const entry = (incarnation: string, body: Uint8Array, after?: number) => ({
+  id: newId(),
+  meta: none,
+  body: [body],
+  incarnation,
+  advance: { digest: 'd' },
+  ...(after !== undefined && { after }),
+})
+const create = async (store: Store, key = 'a') => {
+  const incarnation = newId()
+  await store.create(key, { incarnation, record: none, ttl: 60_000 })
+  return incarnation
+}
+const unavailable = (pattern: RegExp) => (error: Error) => {
+  assert.ok(error instanceof StoreUnavailable, String(error))
+  assert.match(error.message, pattern)
+  return true
+}
+
+conformance('redis', async () => {
+  const server = await startRedis()
+  return {
+    open: () => openStore(server.url),
+    kept: () => keysOf(server),
+    shared: true,
+    remove: server.stop,
+  }
+})
+
+describe('store: redis, the server', () => {
+  it('is shared by processes', { timeout: 120_000 }, () =>
+    withRedis({}, ({ url }) => assertProcessesShare(url)),
+  )
+
+  it('has what was acknowledged when it is killed, where it writes at once', { timeout: 60_000 }, () =>
+    withRedis({ appendonly: 'yes', appendfsync: 'always' }, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = await create(store)
+      const acknowledged: string[] = []
+      let down = false
+      const appending = (async () => {
+        while (!down) {
+          const made = entry(incarnation, Buffer.alloc(acknowledged.length % 10 === 9 ? MiB : 1000, 1))
+          const answer = await store.append('a', made).catch(() => undefined)
+          if (answer?.status === 'appended') acknowledged.push(made.id)
+        }
+      })()
+      while (acknowledged.length < 100) await sleep(5)
+      await server.kill()
+      down = true
+      await server.restart()
+      await appending
+      const entries = await collect(store.entries('a', 0))
+      const ids = new Set(entries.map(({ id }) => id))
+      assert.ok(acknowledged.length >= 100)
+      assert.deepEqual(
+        acknowledged.filter((id) => !ids.has(id)),
+        [],
+      )
+      assert.equal(ids.size, entries.length)
+      assert.ok(entries.length <= acknowledged.length + 1)
+      await store.close()
+    }),
+  )
+
+  it('down is StoreUnavailable within bounds, and up again is used again', { timeout: 60_000 }, () =>
+    withRedis({ appendonly: 'yes', appendfsync: 'always' }, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = await create(store)
+      await store.append('a', entry(incarnation, none))
+      await server.kill()
+      const start = performance.now()
+      const calls = [
+        () => store.get('a'),
+        () => store.append('a', entry(incarnation, none)),
+        () => store.append('a', entry(incarnation, Buffer.alloc(3 * MiB))),
+        () => collect(store.entries('a', 0)),
+        () => store.snapshot('a'),
+        () => store.list('', 10),
+        () => store.getValue('v'),
+        () => store.ping(),
+      ]
+      const refused = (call: () => Promise<unknown>) =>
+        assert.rejects(call(), unavailable(/^Cannot .*: Redis at redis:\/\/127\.0\.0\.1:\d+/))
+      await Promise.all(calls.map(refused))
+      assert.ok(performance.now() - start < 6000)
+      await server.restart()
+      const deadline = Date.now() + 5000
+      while (
+        !(await store.ping().then(
+          () => true,
+          () => false,
+        ))
+      )
+        assert.ok(Date.now() < deadline)
+      const head = (await store.get('a'))?.head
+      assert.ok(head && head.seq >= 1)
+      const answer = await store.append('a', entry(incarnation, Buffer.alloc(3 * MiB), head.step))
+      assert.equal(answer.status, 'appended')
+      await store.close()
+    }),
+  )
+
+  it('that stands still is StoreUnavailable after five seconds', { timeout: 60_000 }, () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      await create(store)
+      process.kill(server.pid, 'SIGSTOP')
+      const start = performance.now()
+      await assert.rejects(store.get('a'), unavailable(/no reply in 5000 ms/))
+      assert.ok(performance.now() - start < 6000)
+      process.kill(server.pid, 'SIGCONT')
+      assert.ok(await store.get('a'))
+      await store.close()
+    }),
+  )
+
+  it('that cannot be reached is not opened', { timeout: 30_000 }, async () => {
+    const server = await startRedis()
+    await server.stop()
+    const start = performance.now()
+    await assert.rejects(openStore(server.url), unavailable(/ECONNREFUSED/))
+    assert.ok(performance.now() - start < 6000)
+  })
+
+  it('out of memory is StoreUnavailable, takes nothing, and can be freed', { timeout: 60_000 }, () =>
+    withRedis({ maxmemory: '20mb' }, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = await create(store)
+      await store.append('a', entry(incarnation, none))
+      for (const size of [100_000, 3 * MiB]) {
+        const full = async () => {
+          for (let i = 0; i < 300; i++) await store.append('a', entry(incarnation, Buffer.alloc(size)))
+        }
+        await assert.rejects(full(), unavailable(/OOM/))
+      }
+      const { head } = (await store.get('a')) ?? {}
+      assert.equal((await collect(store.entries('a', 0))).length, head?.seq)
+      const deadline = Date.now() + 5000
+      while ((await keysOf(server)).some((key) => key.includes('}:s:'))) assert.ok(Date.now() < deadline)
+      assert.equal(await store.delete('a'), true)
+      assert.deepEqual(await keysOf(server), [])
+      const again = await create(store)
+      assert.equal((await store.append('a', entry(again, Buffer.alloc(MiB)))).status, 'appended')
+      await store.close()
+    }),
+  )
+
+  it('that evicts is refused, with what to change', () =>
+    withRedis({ 'maxmemory-policy': 'allkeys-lru' }, async ({ url }) => {
+      await assert.rejects(openStore(url), /maxmemory-policy is allkeys-lru, expected noeviction/)
+    }))
+
+  it('that forbids CONFIG is asked by INFO, and without either is warned of', () =>
+    withRedis({}, async (server) => {
+      const client = server.client()
+      await client.config('SET', 'maxmemory-policy', 'volatile-ttl')
+      await client.call('ACL', 'SETUSER', 'host', 'on', '>secret', '~*', '+@all', '-config')
+      await client.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', '-config', '-info')
+      const warnings: string[] = []
+      const open = (user: string) =>
+        openStore(server.url.replace('//', `//${user}:secret@`), {
+          warn: (message) => warnings.push(message),
+        })
+      await assert.rejects(open('host'), /maxmemory-policy is volatile-ttl, expected noeviction/)
+      assert.deepEqual(warnings, [])
+      await (await open('mute')).close()
+      assert.match(warnings.join(), /Cannot read maxmemory-policy of Redis at 127\.0\.0\.1/)
+      await client.config('SET', 'maxmemory-policy', 'noeviction')
+      await (await open('host')).close()
+      await assert.rejects(openStore(server.url.replace('//', '//host:wrong@')), (error: Error) => {
+        assert.ok(error instanceof StoreUnavailable)
+        assert.doesNotMatch(error.message, /secret|wrong@/)
+        return true
+      })
+      client.disconnect()
+    }))
+})
+
+describe('store: redis, its keys', () => {
+  it('all expire, and last as long as the session is used', { timeout: 60_000 }, () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = newId()
+      await store.create('a', { incarnation, record: none, ttl: 1000 })
+      const first = entry(incarnation, Buffer.alloc(3 * MiB, 1))
+      await store.append('a', first)
+      await store.putSnapshot('a', { ...first, seq: 1, body: [Buffer.alloc(MiB, 2)] })
+      await store.append('a', entry(incarnation, none))
+      await store.append('a', entry(incarnation, Buffer.alloc(MiB, 3)))
+      for (let i = 0; i < 8; i++) {
+        await sleep(500)
+        await store.get('a')
+        const keys = await keysOf(server)
+        assert.equal(keys.length, 5)
+        for (const key of keys) {
+          const left = await client.pttl(key)
+          assert.ok(left > 0 && left <= 2000, `${key} has ${left} ms left`)
+        }
+      }
+      assert.equal((await collect(store.entries('a', 0))).length, 2)
+      assert.ok((await store.snapshot('a'))?.body.every((byte) => byte === 2))
+      await sleep(2300)
+      assert.deepEqual(await keysOf(server), [])
+      client.disconnect()
+      await store.close()
+    }),
+  )
+
+  it('of an append that was abandoned expire, and can be sent again', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = entry(incarnation, Buffer.alloc(80 * MiB, 1))
+      const appending = store.append('a', made).catch((error: unknown) => error)
+      const staged = async () => (await keysOf(server)).filter((key) => key.includes('}:s:'))
+      while ((await staged()).length < 2) await sleep(1)
+      await store.close()
+      assert.ok((await appending) instanceof StoreUnavailable)
+      const left = await staged()
+      assert.equal(left.length, 2)
+      for (const key of left) {
+        const ms = await client.pttl(key)
+        assert.ok(ms > 0 && ms <= 90_000, `${key} has ${ms} ms left`)
+      }
+      const again = await openStore(server.url)
+      assert.equal((await again.get('a'))?.head.seq, 0)
+      assert.equal((await again.append('a', made)).status, 'appended')
+      assert.deepEqual(await staged(), [])
+      assert.equal((await collect(again.entries('a', 0)))[0]?.body.length, 80 * MiB)
+      client.disconnect()
+      await again.close()
+    }))
+
+  it('sent ahead and expired are not taken', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = entry(incarnation, Buffer.alloc(64 * MiB, 1))
+      const appending = store.append('a', made)
+      const key = `{stepd:a}:s:${made.id}:0`
+      while ((await client.hexists(key, '0')) === 0) await sleep(0)
+      await client.hdel(key, '0')
+      await assert.rejects(appending, unavailable(/have expired/))
+      assert.equal((await store.get('a'))?.head.seq, 0)
+      client.disconnect()
+      await store.close()
+    }))
+
+  it('an entry that was taken is not taken again, also when another came since', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = await create(store)
+      const made = entry(incarnation, Buffer.from('1'))
+      const first = await store.append('a', made)
+      await store.append('a', entry(incarnation, Buffer.from('2')))
+      assert.deepEqual(await store.append('a', made), first)
+      assert.equal((await collect(store.entries('a', 0))).length, 2)
+      await store.close()
+    }))
+
+  it('that are missing are StateLost', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = entry(incarnation, Buffer.alloc(3 * MiB, 1))
+      await store.append('a', made)
+      const read = () => collect(store.entries('a', 0))
+      const lost = (pattern: RegExp) => (error: Error) => {
+        assert.ok(error instanceof StateLost, String(error))
+        assert.match(error.message, pattern)
+        return true
+      }
+      const body = `{stepd:a}:b:${made.id}:0`
+      await client.hdel(body, '4')
+      await assert.rejects(read(), lost(/entry 1 of session "a": chunk 4 of 6 is missing/))
+      await client.hset(body, '4', 'short')
+      await assert.rejects(read(), lost(/chunk 4 of 6 is 5 bytes, expected 524288/))
+      await client.unlink(body)
+      await assert.rejects(read(), lost(/entry 1 of session "a": it is missing/))
+      await client.unlink('{stepd:a}:log')
+      await assert.rejects(read(), lost(/entry 1 is not in the log/))
+      await client.hset('{stepd:a}:head', 'snapshot', `${newId()}:1`)
+      await assert.rejects(store.snapshot('a'), lost(/the snapshot of session "a": it is missing/))
+      client.disconnect()
+      await store.close()
+    }))
+
+  it('of a later format are not read or written', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = entry(incarnation, none)
+      await store.append('a', made)
+      const format = /storage format 2, this version reads format 1/
+      await client.hset(`{stepd:a}:b:${made.id}:0`, 'format', '2')
+      await assert.rejects(collect(store.entries('a', 0)), format)
+      await client.hset('{stepd:a}:head', 'format', '2')
+      await assert.rejects(store.get('a'), format)
+      await assert.rejects(store.append('a', entry(incarnation, none)), format)
+      await assert.rejects(store.create('a', { incarnation, record: none, ttl: 1 }), format)
+      await client.set('stepd:value:v', '\x02x')
+      await assert.rejects(store.getValue('v'), format)
+      client.disconnect()
+      await store.close()
+    }))
+
+  it('scripts that the server has forgotten are sent again', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      await client.script('FLUSH')
+      assert.equal((await store.append('a', entry(incarnation, Buffer.alloc(MiB)))).status, 'appended')
+      assert.equal((await store.get('a'))?.head.seq, 1)
+      client.disconnect()
+      await store.close()
+    }))
+})

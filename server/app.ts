@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { FastifyServerOptions } from 'fastify'
 import type { Config } from './config.ts'
 import type { Engine } from './engines/engine.ts'
 import { referenceEngine } from './engines/reference.ts'
-import { buildServer, type Server } from './http/server.ts'
+import { buildServer, type ServerOptions } from './http/server.ts'
+import type { Server } from './http/services.ts'
 import { Programs } from './sessions/program.ts'
 import { Registry } from './sessions/registry.ts'
 import { Sessions } from './sessions/sessions.ts'
@@ -15,9 +15,10 @@ const queueLimit = 64
 /** Put a server together: the only place that chooses implementations. */
 export async function buildApp(
   config: Config,
-  logger: FastifyServerOptions['logger'] = { level: config.logLevel },
+  logger: ServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
-  const store = await openStore(config.store)
+  const warnings: string[] = []
+  const store = await openStore(config.store, { warn: (message) => warnings.push(message) })
   const engine = openEngine(config.engine)
   const programs = new Programs()
   const warn = (message: string, error: unknown) => app.log.warn(error, message)
@@ -41,6 +42,7 @@ export async function buildApp(
   }
   const { bodyLimit, requestTimeout } = config
   const app = buildServer(services, { bodyLimit, requestTimeout, logger })
+  for (const message of warnings) app.log.warn(message)
   app.log.info(
     { engine: engine.name, numerics: engine.numerics, store: store.name },
     `Engine ${engine.name}, store ${store.name}`,

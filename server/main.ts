@@ -6,7 +6,7 @@ if (process.argv.includes('--help')) {
 } else {
   await serve().catch((error: unknown) => {
     process.stderr.write(`stepd cannot start: ${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = 1
+    process.exit(1)
   })
 }
 

@@ -5,7 +5,7 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { Packr } from 'msgpackr'
 import { buildApp } from '../server/app.ts'
 import { type Config, readConfig } from '../server/config.ts'
-import type { Server } from '../server/http/server.ts'
+import type { Server } from '../server/http/services.ts'
 
 const packr = new Packr({ useRecords: false })
 

@@ -4,11 +4,11 @@ import { printChain } from './print.ts'
 import { resolve } from './resolve.ts'
 import { fromTree } from './tree.ts'
 
-export { type BoundChain, bind } from './bind.ts'
 export { catalogue } from './catalogue.ts'
 export { describeCatalogue } from './describe.ts'
 export { locateHyperparams } from './hyperparams.ts'
 export { printChain } from './print.ts'
+export { record } from './record.ts'
 
 /** An expression in either form as the one chain that it means. */
 export const readChain = (expression: unknown): Term =>

@@ -28,7 +28,9 @@ export function widen({ dtype, bytes }: { dtype: Dtype; bytes: Uint8Array }): Fl
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const size = bytesOf[dtype]
   const get = read[dtype]
-  return Float64Array.from({ length: bytes.byteLength / size }, (_, i) => get(view, i * size))
+  const values = new Float64Array(bytes.byteLength / size)
+  for (let i = 0; i < values.length; i++) values[i] = get(view, i * size)
+  return values
 }
 
 /** Narrow to a number type, to nearest, ties to even. */
@@ -36,7 +38,7 @@ export function narrow(values: Float64Array, dtype: Dtype): Uint8Array {
   const size = bytesOf[dtype]
   const view = new DataView(new ArrayBuffer(values.length * size))
   const set = write[dtype]
-  for (const [i, x] of values.entries()) set(view, i * size, x)
+  for (let i = 0; i < values.length; i++) set(view, i * size, values[i] ?? 0)
   return new Uint8Array(view.buffer)
 }
 

@@ -1,5 +1,5 @@
 import { combine, float64, neutral, roundToBf16 } from '../compiler/float64.ts'
-import { type Pass, type Plan, type StatePiece, sizeOf } from '../compiler/plan.ts'
+import type { Pass, Plan, StatePiece } from '../compiler/plan.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
@@ -120,11 +120,9 @@ class Run {
     if (node.op === 'slot') return this.#state[this.#piece(node.slot, index)] ?? new Float64Array()
     if (node.op === 'reduce') return this.#reducedOf(index).get(x) ?? new Float64Array()
     const f = float64[node.op as Primitive]
-    const [a, b, c] = args.map((arg) => ({ values: value(arg), at: indexer(arg, x, tensor) }))
-    const length = lengthOf(x, tensor)
-    const out = new Float64Array(length)
-    const pick = (from: typeof a, i: number) => from?.values[from.at(i)] ?? 0
-    for (let i = 0; i < length; i++) out[i] = f(pick(a, i), pick(b, i), pick(c, i))
+    const [a = none, b = none, c = none] = args.map((arg) => spread(value(arg), arg, x, tensor))
+    const out = new Float64Array(lengthOf(x, tensor))
+    for (let i = 0; i < out.length; i++) out[i] = f(a[i] ?? 0, b[i] ?? 0, c[i] ?? 0)
     return out
   }
 
@@ -153,17 +151,21 @@ class Run {
   }
 }
 
+type Varies = Pick<Expr, 'extent' | 'kept'>
+/** What an operand is that a primitive does not take. */
+const none = new Float64Array()
+
 /** Axes over which a value varies. */
-const axesOf = ({ extent, kept }: Expr, { rank }: Tensor): readonly number[] => {
+const axesOf = ({ extent, kept }: Varies, { rank }: Tensor): readonly number[] => {
   if (extent === 'element') return listed('tensor', rank)
   return extent === 'axes' ? kept : []
 }
 
-const lengthOf = (x: Expr, tensor: Tensor): number =>
+const lengthOf = (x: Varies, tensor: Tensor): number =>
   axesOf(x, tensor).reduce((n, axis) => n * (tensor.shape[axis] ?? 1), 1)
 
 /** Where in an operand the element stands that belongs to element i of the result. */
-function indexer(from: Expr, to: Expr, tensor: Tensor): (i: number) => number {
+function indexer(from: Varies, to: Varies, tensor: Tensor): (i: number) => number {
   const length = lengthOf(from, tensor)
   if (length === 1) return () => 0
   const [own, all] = [axesOf(from, tensor), axesOf(to, tensor)]
@@ -193,13 +195,21 @@ function reduce(result: Expr, values: Float64Array, tensor: Tensor): Float64Arra
   const join = combine[result.node.combine]
   const out = new Float64Array(lengthOf(result, tensor)).fill(neutral[result.node.combine])
   const at = of === undefined ? () => 0 : indexer(result, of, tensor)
-  for (const [i, x] of values.entries()) out[at(i)] = join(out[at(i)] ?? 0, x)
+  for (let i = 0; i < values.length; i++) out[at(i)] = join(out[at(i)] ?? 0, values[i] ?? 0)
   return out
 }
 
 /** A value for every element of the tensor. */
-function expand(values: Float64Array, x: Expr, tensor: Tensor): Float64Array {
-  if (x.extent === 'element') return values
-  const at = indexer(x, { ...x, extent: 'element' } as Expr, tensor)
-  return Float64Array.from({ length: sizeOf(tensor) }, (_, i) => values[at(i)] ?? Number.NaN)
+const expand = (values: Float64Array, x: Expr, tensor: Tensor): Float64Array =>
+  spread(values, x, { extent: 'element', kept: [] }, tensor)
+
+/** An operand with as many elements as the result: one that varies over fewer axes is repeated. */
+function spread(values: Float64Array, from: Expr, to: Varies, tensor: Tensor): Float64Array {
+  const length = lengthOf(to, tensor)
+  if (values.length === length) return values
+  if (values.length === 1) return new Float64Array(length).fill(values[0] ?? 0)
+  const at = indexer(from, to, tensor)
+  const out = new Float64Array(length)
+  for (let i = 0; i < length; i++) out[i] = values[at(i)] ?? 0
+  return out
 }

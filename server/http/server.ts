@@ -1,12 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { errors, Problem } from '../../schemas/index.ts'
-import type { Engine } from '../engines/engine.ts'
-import type { Programs } from '../sessions/program.ts'
-import type { Registry } from '../sessions/registry.ts'
-import type { Sessions } from '../sessions/sessions.ts'
-import type { Store } from '../stores/store.ts'
 import { readBodies } from './msgpack.ts'
 import { problemBody, replyProblem, toProblem } from './problem.ts'
 import { applyRoute } from './routes/apply.ts'
@@ -15,42 +10,13 @@ import { healthRoutes } from './routes/health.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { stepRoute } from './routes/steps.ts'
 import { transformationsRoute } from './routes/transformations.ts'
-import type { Timing } from './timing.ts'
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The body has tensors: msgpack only. */
-    binary?: boolean
-  }
-  interface FastifyRequest {
-    timing: Timing
-  }
-}
-
-/** What the routes work with. */
-export interface Services {
-  readonly sessions: Sessions
-  readonly registry: Registry
-  readonly programs: Programs
-  readonly engine: Engine
-  readonly store: Store
-  /** A clock for durations, in milliseconds. */
-  readonly now: () => number
-}
+import type { Server, Services } from './services.ts'
 
 export interface ServerOptions {
   readonly bodyLimit: number
   readonly requestTimeout: number
   readonly logger: FastifyServerOptions['logger']
 }
-
-export type Server = FastifyInstance<
-  import('node:http').Server,
-  import('node:http').IncomingMessage,
-  import('node:http').ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->
 
 /** Everything of HTTP: the protocol is in `schemas/README.md`. */
 export function buildServer(

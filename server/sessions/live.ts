@@ -34,6 +34,13 @@ export interface Workshop {
   readonly warn: (message: string, error: unknown) => void
 }
 
+/** How far to fold, and what the reply of the step there is to hold. */
+export interface Until {
+  readonly seq: number
+  readonly step: number
+  readonly ask?: Ask
+}
+
 interface Position {
   readonly seq: number
   readonly id: string
@@ -75,13 +82,13 @@ export class Live {
     this.#at = { seq: 0, id: stored.incarnation, step: 0 }
   }
 
-  /** Snapshot, then journal. `ask` says what the reply of step `step` is to hold, should it be folded. */
-  static async load(make: () => Live, ask?: Ask, step?: number): Promise<Live> {
+  /** Snapshot, then journal: all of it, or until an entry. */
+  static async load(make: () => Live, until?: Until): Promise<Live> {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const live = make()
       await live.#begin()
       // A snapshot that was put in the meantime has dropped what was about to be read: begin from that one.
-      if (await live.catchUp(ask, step)) return live
+      if (await live.catchUp(until)) return live
       await live.close()
     }
     const { key } = make()
@@ -119,11 +126,12 @@ export class Live {
   }
 
   /** Fold what the journal has beyond this. False when it does not follow: then this must be loaded again. */
-  async catchUp(ask?: Ask, step?: number): Promise<boolean> {
+  async catchUp(until?: Until): Promise<boolean> {
     for await (const entry of this.#workshop.store.entries(this.key, this.#at.seq)) {
+      if (until !== undefined && entry.seq > until.seq) return true
       if (entry.previous !== this.#at.id) return false
       const { event, numerics } = readEvent(entry, this.program.sizes)
-      await this.fold(entry, event, numerics, entry.step === step ? ask : undefined)
+      await this.fold(entry, event, numerics, entry.step === until?.step ? until.ask : undefined)
       this.#bytes += entry.body.length
     }
     return true

@@ -1,8 +1,7 @@
 import type { TensorSpec } from '../../schemas/index.ts'
-import { bind, readChain } from '../chains/index.ts'
+import { readChain, record } from '../chains/index.ts'
 import { compile } from '../compiler/compile.ts'
 import type { Plan } from '../compiler/plan.ts'
-import { trace } from '../transformations/form/record.ts'
 import type { Spec } from './spec.ts'
 
 /** A session's chain, ready to run on its tensors. */
@@ -34,9 +33,9 @@ export class Programs {
 }
 
 function build(chain: string, specs: readonly TensorSpec[], keep: boolean): Program {
-  const { link, options } = bind(readChain(chain))
+  const term = readChain(chain)
   const tensors = specs.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
-  const plan = (keep: boolean, stats: boolean) => compile(trace(link, tensors, options, { keep, stats }))
+  const plan = (keep: boolean, stats: boolean) => compile(record(term, tensors, { keep, stats }))
   return {
     plan: plan(keep, false),
     measured: plan(keep, true),

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bind, readChain } from '../../server/chains/index.ts'
+import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import { narrow, widen } from '../../server/engines/dtypes.ts'
 import type { Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
-import { trace } from '../../server/transformations/form/record.ts'
 import { loadVectors, type Vector } from '../vectors/load.ts'
 
 const tolerance = 1e-12
@@ -27,10 +26,9 @@ for (const vector of vectors) {
 }
 
 async function run({ chain, tensors: shapes, params, gradients }: Vector): Promise<Float64Array[]> {
-  const { link, options } = bind(readChain(chain))
   const tensors = shapes.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
-  const plan = compile(trace(link, tensors, options, { keep: false, stats: false }))
-  const current = Float64Array.from(options.values())
+  const plan = compile(record(readChain(chain), tensors, { keep: false, stats: false }))
+  const current = Float64Array.from(plan.options.values())
   const split = (values: Float64Array): Tensors => ({ dtype: 'F64', parts: parts(values, shapes) })
   const replica = await referenceEngine().open(plan, { options: current })
   const updates: Float64Array[] = []

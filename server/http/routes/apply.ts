@@ -1,7 +1,7 @@
 import { ApplyRequest } from '../../../schemas/index.ts'
 import { apply } from '../../sessions/apply.ts'
 import { replyMsgpack } from '../msgpack.ts'
-import type { Server, Services } from '../server.ts'
+import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
 import { outputBody } from './steps.ts'
 

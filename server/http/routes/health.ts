@@ -1,4 +1,4 @@
-import type { Server, Services } from '../server.ts'
+import type { Server, Services } from '../services.ts'
 
 /** `/healthz`: the process answers. `/readyz`: so does the store, and the engine is there. */
 export function healthRoutes(app: Server, { store, engine }: Services): void {

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { ChangeRequest, ListQuery, OpenRequest, Problem, SessionId } from '../../../schemas/index.ts'
 import { reply } from '../msgpack.ts'
-import type { Server, Services } from '../server.ts'
+import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
 
 const params = Type.Object({ id: SessionId })

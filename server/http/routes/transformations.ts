@@ -1,6 +1,6 @@
 import { describeCatalogue } from '../../chains/index.ts'
 import { reply } from '../msgpack.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../services.ts'
 
 /** `GET /v1/transformations`: everything that a chain may call. */
 export function transformationsRoute(app: Server): void {

@@ -1,19 +1,21 @@
-import { type Binder, constant, leaf, type Setting, type Term } from '../expression/index.ts'
+import {
+  type Binder,
+  constant,
+  leaf,
+  type Setting,
+  type Tensor,
+  type Term,
+  type Trace,
+} from '../expression/index.ts'
 import type { Link } from '../transformations/form/link.ts'
+import { type Asked, trace } from '../transformations/form/record.ts'
 import { join } from '../transformations/form/recorder.ts'
 import { type Catalogued, catalogue } from './catalogue.ts'
 
-/** A chain that can be recorded, and the options of it that may change between steps. */
-export interface BoundChain {
-  readonly link: Link
-  /** By path: position in a chain, then the option's name. */
-  readonly options: ReadonlyMap<string, number>
-}
-
-/** Turn a canonical chain into transformations. */
-export function bind(term: Term): BoundChain {
+/** Record what a canonical chain does to each tensor. Its options that may change between steps go by their paths. */
+export function record(term: Term, tensors: readonly Tensor[], asked: Asked): Trace {
   const options = new Map<string, number>()
-  return { link: bindTerm(term, '', options), options }
+  return trace(bindTerm(term, '', options), tensors, options, asked)
 }
 
 function bindTerm(term: Term, path: string, options: Map<string, number>): Link {

@@ -1,0 +1,86 @@
+/**
+ * Train a small network on MNIST with every optimizer step made by a stepd server: gradients here, in
+ * TensorFlow.js; clip, centralize and Adam there, over HTTP. Ends with the test accuracy, the distance to
+ * TensorFlow.js's own Adam on the same gradients, and the loss curve in an SVG.
+ */
+import { writeFileSync } from 'node:fs'
+import * as tf from '@tensorflow/tfjs'
+import { connect } from '../../index.ts'
+import { drawCurve } from './curve.ts'
+import { readDigits } from './data.ts'
+import { accuracy, initialParams, layers, tensors } from './model.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
+import { Progress } from './progress.ts'
+import { uniform } from './random.ts'
+import { REFERENCE_CHAIN, Reference } from './reference.ts'
+import { report, type Summary } from './report.ts'
+import { startServer } from './server.ts'
+import { train } from './train.ts'
+
+const SEED = 1
+
+async function run(options: Options, url: string, signal: AbortSignal): Promise<Summary> {
+  tf.enableProdMode() // Without its checks, and without advice to take another backend.
+  await tf.setBackend('cpu')
+  const random = uniform(SEED)
+  const params = initialParams(random)
+  const reference = options.chain === REFERENCE_CHAIN ? new Reference(params) : undefined
+  const { chain, epochs, batch } = options
+  const id = `mnist-${crypto.randomUUID()}`
+  const session = await connect(url).open(id, { chain, tensors, ttl_s: 3600 }, signal)
+  const progress = new Progress()
+  try {
+    const digits = readDigits('train')
+    const begin = performance.now()
+    const trained = await train({
+      session,
+      params,
+      reference,
+      digits,
+      epochs,
+      batch,
+      random,
+      progress,
+      signal,
+    })
+    const seconds = { total: (performance.now() - begin) / 1000, ...trained.seconds }
+    await session.delete()
+    return {
+      chain: session.info.chain,
+      epochs,
+      batch,
+      steps: session.currentStep,
+      seconds,
+      losses: trained.losses,
+      accuracy: accuracy(params, readDigits('t10k')),
+      distance: reference?.distance(params),
+    }
+  } finally {
+    progress.end()
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) return console.log(USAGE)
+  const stopping = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => stopping.abort(new Error(`Stopped by ${name}`)))
+  }
+  const server = options.url === undefined ? await startServer(options) : undefined
+  server?.failed.catch((error: unknown) => stopping.abort(error))
+  try {
+    const summary = await run(options, server?.url ?? options.url ?? '', stopping.signal)
+    const title = `MNIST through stepd: ${summary.chain}`
+    const subtitle = `${layers} network, batch ${summary.batch}, test accuracy ${(100 * summary.accuracy).toFixed(2)} %`
+    writeFileSync(options.out, drawCurve({ title, subtitle, losses: summary.losses }))
+    console.log(report(summary, options))
+  } finally {
+    await server?.stop()
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})

@@ -1,0 +1,17 @@
+/** Client of stepd, an optimizer as an HTTP service: gradients in, updates out, state kept. */
+export * from './chains.ts'
+export {
+  type ApplyRequest,
+  type Catalogue,
+  type ChainPage,
+  type Chains,
+  connect,
+  type NamedChain,
+  type Query,
+  type SessionPage,
+  type Stepd,
+} from './client.ts'
+export { ConnectionError, type Problem, StepdError } from './errors.ts'
+export type { Session, SessionInfo, Spec, StepOptions, StepResult } from './session.ts'
+export { applyUpdates, sizeOf, type TensorSpec, type Tensors } from './tensors.ts'
+export type { ConnectOptions, Retry } from './transport.ts'

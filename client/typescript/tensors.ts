@@ -1,0 +1,57 @@
+/** Tensors as the wire carries them: little-endian F32, row-major, unpadded. */
+
+/** A tensor of the session; a scalar's shape is `[]`. */
+export interface TensorSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+}
+
+/** All tensors: packed back to back in declared order, or named. The answer has the form of the request. */
+export type Tensors = Float32Array | Readonly<Record<string, Float32Array>>
+
+/** Number of elements of all tensors together: the length of a packed buffer. */
+export const sizeOf = (tensors: readonly Pick<TensorSpec, 'shape'>[]): number =>
+  tensors.reduce((sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1), 0)
+
+/** The bytes of the tensors, not copied. */
+export function toWire(tensors: Tensors): Uint8Array | Readonly<Record<string, Uint8Array>> {
+  if (tensors instanceof Float32Array) return bytesOf(tensors)
+  return Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, bytesOf(values)]))
+}
+
+/** Views of the answer's bytes where they lie on a multiple of four, as a Float32Array must; else copies. */
+export function fromWire(bytes: unknown): Tensors {
+  if (bytes instanceof Uint8Array) return floatsOf(bytes)
+  return Object.fromEntries(
+    Object.entries(Object(bytes)).map(([name, values]) => [name, floatsOf(values as Uint8Array)]),
+  )
+}
+
+/** Add the updates to the parameters in place: p ← p + u. Both packed, or both named with the same names. */
+export function applyUpdates(params: Tensors, updates: Tensors): void {
+  if (params instanceof Float32Array !== updates instanceof Float32Array) {
+    throw new TypeError('Cannot apply updates: params and updates must both be packed or both be named')
+  }
+  const targets = entriesOf(params)
+  for (const [name, values] of entriesOf(updates)) add(targets.get(name) ?? new Float32Array(), values, name)
+}
+
+/** A packed buffer is taken as one tensor. */
+const entriesOf = (tensors: Tensors): ReadonlyMap<string, Float32Array> =>
+  new Map(tensors instanceof Float32Array ? [['(packed)', tensors]] : Object.entries(tensors))
+
+function add(params: Float32Array, updates: Float32Array, name: string): void {
+  if (params.length !== updates.length) {
+    const found = `${updates.length} updates for ${params.length} parameters`
+    throw new RangeError(`Cannot apply updates to ${name}: ${found}, expected as many`)
+  }
+  for (let i = 0; i < params.length; i += 1) params[i] = (params[i] ?? 0) + (updates[i] ?? 0)
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+const floatsOf = (bytes: Uint8Array): Float32Array =>
+  bytes.byteOffset % 4 === 0
+    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+    : new Float32Array(new Uint8Array(bytes).buffer)

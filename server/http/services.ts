@@ -1,0 +1,37 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Engine } from '../engines/engine.ts'
+import type { Programs } from '../sessions/program.ts'
+import type { Registry } from '../sessions/registry.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Store } from '../stores/store.ts'
+import type { Timing } from './timing.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body has tensors: msgpack only. */
+    binary?: boolean
+  }
+  interface FastifyRequest {
+    timing: Timing
+  }
+}
+
+/** What the routes work with. */
+export interface Services {
+  readonly sessions: Sessions
+  readonly registry: Registry
+  readonly programs: Programs
+  readonly engine: Engine
+  readonly store: Store
+  /** A clock for durations, in milliseconds. */
+  readonly now: () => number
+}
+
+export type Server = FastifyInstance<
+  import('node:http').Server,
+  import('node:http').IncomingMessage,
+  import('node:http').ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>

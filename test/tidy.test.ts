@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { catalogue } from '../server/chains/index.ts'
+import { loadVectors } from './vectors/load.ts'
+
+// The invariants of server/README.md, held against the sources themselves.
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+interface Source {
+  readonly path: string
+  readonly text: string
+  /** Files of ours that it imports; types too. */
+  readonly imports: readonly string[]
+  readonly packages: readonly string[]
+}
+
+function sourcesUnder(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sourcesUnder(path)
+    return entry.name.endsWith('.ts') ? [path] : []
+  })
+}
+
+function read(path: string): Source {
+  const text = readFileSync(join(root, path), 'utf8')
+  const specifiers = [...text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)].map(
+    ([, specifier = '']) => specifier,
+  )
+  const ours = specifiers.filter((specifier) => specifier.startsWith('.'))
+  return {
+    path,
+    text,
+    imports: ours.map((specifier) => relative(root, join(root, dirname(path), specifier))),
+    packages: specifiers.filter((specifier) => !specifier.startsWith('.')),
+  }
+}
+
+const sources = ['server', 'client', 'schemas', 'test'].flatMap(sourcesUnder).map(read)
+const under = (folder: string) => sources.filter(({ path }) => path.startsWith(`${folder}/`))
+const folderOf = (path: string) =>
+  path.startsWith('server/') ? path.split('/').slice(0, 2).join('/') : path.split('/')[0]
+
+/** Which folders, or files, each folder may import. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  schemas: [],
+  'server/expression': [],
+  'server/transformations': ['server/expression'],
+  'server/optimizers': ['server/expression', 'server/transformations'],
+  'server/chains': ['schemas', 'server/expression', 'server/transformations', 'server/optimizers'],
+  'server/compiler': ['server/expression'],
+  'server/engines': ['server/expression', 'server/compiler'],
+  'server/stores': [],
+  'server/sessions': [
+    'schemas',
+    'server/chains',
+    'server/compiler',
+    'server/engines/engine.ts',
+    'server/engines/dtypes.ts',
+    'server/stores/store.ts',
+  ],
+  'server/http': [
+    'schemas',
+    'server/chains/index.ts',
+    'server/sessions',
+    'server/engines/engine.ts',
+    'server/stores/store.ts',
+  ],
+  'server/config.ts': [],
+  client: [],
+}
+
+test('imports go along the arrows only', () => {
+  for (const [folder, allowed] of Object.entries(arrows)) {
+    for (const { path, imports } of sources.filter(
+      (source) => source.path === folder || folderOf(source.path) === folder,
+    )) {
+      for (const target of imports) {
+        const fine =
+          folderOf(target) === folder || allowed.some((to) => target === to || folderOf(target) === to)
+        assert.ok(
+          fine,
+          `${path} imports ${target}: ${folder} may import ${allowed.join(', ') || 'nothing of ours'}`,
+        )
+      }
+    }
+  }
+})
+
+test('every folder of the server has its arrows', () => {
+  const folders = new Set(under('server').map(({ path }) => folderOf(path)))
+  const known = new Set([...Object.keys(arrows), 'server/app.ts', 'server/main.ts'])
+  assert.deepEqual(
+    [...folders].filter((folder) => !known.has(folder ?? '')),
+    [],
+  )
+})
+
+test('there are no import cycles', () => {
+  const graph = new Map(sources.map(({ path, imports }) => [path, imports]))
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]) => {
+    assert.ok(!trail.includes(path), `a cycle: ${[...trail.slice(trail.indexOf(path)), path].join(' → ')}`)
+    if (done.has(path)) return
+    for (const next of graph.get(path) ?? []) visit(next, [...trail, path])
+    done.add(path)
+  }
+  for (const { path } of sources) visit(path, [])
+})
+
+test('only config.ts reads the environment of the server', () => {
+  const readers = under('server').filter(({ text }) => text.includes('process.env'))
+  assert.deepEqual(
+    readers.map(({ path }) => path),
+    ['server/config.ts'],
+  )
+})
+
+test('only http/ knows HTTP', () => {
+  const web = /^(fastify|@fastify\/.*|node:https?|node:net)$/
+  const users = under('server').filter(({ packages }) => packages.some((name) => web.test(name)))
+  assert.deepEqual(
+    users.filter(({ path }) => !path.startsWith('server/http/')).map(({ path }) => path),
+    [],
+  )
+})
+
+test('only app.ts chooses implementations', () => {
+  const chosen = ['server/stores/index.ts', 'server/engines/reference.ts']
+  const users = under('server').filter(({ imports }) => imports.some((path) => chosen.includes(path)))
+  assert.deepEqual(
+    users.map(({ path }) => path),
+    ['server/app.ts'],
+  )
+})
+
+test('the compiler and the engines hear no name of a transformation', () => {
+  for (const { path, text } of [...under('server/compiler'), ...under('server/engines')])
+    for (const name of catalogue.keys())
+      assert.ok(!new RegExp(`['"\`]${name}['"\`]`).test(text), `${path} knows ${name}`)
+})
+
+test('the client imports no package but msgpackr', () => {
+  const library = under('client/typescript').filter(({ path }) => !path.includes('/examples/'))
+  assert.deepEqual([...new Set(library.flatMap(({ packages }) => packages))], ['msgpackr'])
+})
+
+test('no file that nothing imports', () => {
+  const entries = ['server/main.ts', 'client/typescript/index.ts', 'client/typescript/examples/mnist/main.ts']
+  const imported = new Set(sources.flatMap(({ imports }) => imports))
+  // Programs that tests start are named as they are built.
+  const started = new Set(
+    under('test').flatMap(({ text }) => [...text.matchAll(/\/(\w+)\.js/g)].map(([, name]) => name)),
+  )
+  const scripts = readFileSync(join(root, 'package.json'), 'utf8')
+  const idle = sources.filter(({ path }) => {
+    const program = /([\w-]+)\.ts$/.exec(path)?.[1] ?? ''
+    const run =
+      path.startsWith('test/') && (started.has(program) || scripts.includes(path.replace('.ts', '.js')))
+    return !imported.has(path) && !entries.includes(path) && !path.endsWith('.test.ts') && !run
+  })
+  assert.deepEqual(
+    idle.map(({ path }) => path),
+    [],
+  )
+})
+
+test('files can be read at one sitting', () => {
+  const long = sources.flatMap(({ path, text }) => {
+    const lines = text.split('\n').length
+    const limit = /^server\/(transformations|optimizers)\/\w+\.ts$/.test(path)
+      ? 80
+      : path.startsWith('test/')
+        ? 600
+        : 340
+    return lines > limit ? [`${path}: ${lines} lines, at most ${limit}`] : []
+  })
+  assert.deepEqual(long, [])
+})
+
+test('a file is called as what it defines is called on the wire', () => {
+  for (const folder of ['server/transformations', 'server/optimizers', 'server/expression/schedules']) {
+    for (const { path, text } of under(folder)) {
+      const name = /(\w+)\.ts$/.exec(path)?.[1] ?? ''
+      if (path.includes('/form/') || name === 'index' || name === 'schedule') continue
+      assert.ok(catalogue.has(name) && text.includes(`name: '${name}'`), `${path} does not define ${name}`)
+    }
+  }
+})
+
+test('every entry of the catalogue has a formula, a reference and vectors', () => {
+  const proved = new Set(loadVectors().map(({ name }) => name.split('/')[0]))
+  for (const { name, formula, reference } of catalogue.values()) {
+    assert.ok(formula.length > 3 && reference.length > 3, name)
+    assert.ok(proved.has(name), `no vectors for ${name}`)
+  }
+})
+
+test('the pages name no path that is not there', () => {
+  for (const page of ['README.md', 'server/README.md', 'schemas/README.md', 'client/typescript/README.md']) {
+    const text = readFileSync(join(root, page), 'utf8')
+    for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
+      assert.ok(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`)
+  }
+})

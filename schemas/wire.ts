@@ -135,6 +135,9 @@ export const ListQuery = Type.Object(
   closed,
 )
 
+/** `GET /v1/sessions/{id}/params` */
+export const ParamsQuery = Type.Object({ dtype: Type.Optional(Dtype) }, closed)
+
 /** A problem as RFC 9457 has it, and `code`, by which a program tells problems apart. */
 export const ProblemReply = Type.Object({
   type: Type.String(),

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { ensureRedis } from './setup.ts'
 
 export interface RedisServer {
   readonly url: string
@@ -18,26 +19,6 @@ export interface RedisServer {
   readonly restart: () => Promise<void>
   /** End it and remove its folder. */
   readonly stop: () => Promise<void>
-}
-
-const found = (): boolean => spawnSync('redis-server', ['--version']).status === 0
-
-/** Tests against Redis run everywhere: where the server is not installed, it is installed, or they fail. */
-const ensureRedis = (): void => {
-  if (found()) return
-  if (process.getuid?.() !== 0) {
-    throw new Error(
-      'Cannot find redis-server in PATH: install it, for instance with: apt-get install redis-server',
-    )
-  }
-  process.stderr.write('redis-server is not installed: installing it with apt-get\n')
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
-    const { status, stderr } = spawnSync('apt-get', args, { env, encoding: 'utf8' })
-    if (status !== 0)
-      throw new Error(`Cannot install redis-server: apt-get ${args.join(' ')} failed: ${stderr}`)
-  }
-  if (!found()) throw new Error('Cannot find redis-server in PATH, also after apt-get install redis-server')
 }
 
 export const freePort = (): Promise<number> =>

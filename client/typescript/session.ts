@@ -1,4 +1,5 @@
 import type { Chain } from './chains.ts'
+import { readSafetensors } from './safetensors.ts'
 import { fromWire, type TensorSpec, type Tensors, toWire } from './tensors.ts'
 import type { Transport } from './transport.ts'
 
@@ -127,6 +128,11 @@ export class Session {
     this.#info = info as SessionInfo
     this.#step = this.#info.step
     return this.#info
+  }
+
+  /** The parameters that the server keeps, by name, after the session's latest step. */
+  async params(signal?: AbortSignal): Promise<Record<string, Float32Array>> {
+    return readSafetensors((await this.#transport.get(`${this.#path}/params`, signal)) as Uint8Array)
   }
 
   /** Replace options from the next step on. Not sent again by itself: it carries no number that would tell. */

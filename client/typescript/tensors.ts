@@ -1,5 +1,7 @@
 /** Tensors as the wire carries them: little-endian F32, row-major, unpadded. */
 
+import { floatsOf } from './safetensors.ts'
+
 /** A tensor of the session; a scalar's shape is `[]`. */
 export interface TensorSpec {
   readonly name: string
@@ -50,8 +52,3 @@ function add(params: Float32Array, updates: Float32Array, name: string): void {
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
-
-const floatsOf = (bytes: Uint8Array): Float32Array =>
-  bytes.byteOffset % 4 === 0
-    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-    : new Float32Array(new Uint8Array(bytes).buffer)

@@ -54,7 +54,10 @@ export class Transport {
 
   constructor(url: string, { key, retry, timeoutMs = 60_000, fetch: send }: ConnectOptions = {}) {
     this.#base = new URL(url).href.replace(/\/+$/, '')
-    this.#headers = { accept: MSGPACK, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) }
+    this.#headers = {
+      accept: `${MSGPACK}, application/octet-stream`,
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    }
     this.#retry = { ...DEFAULTS, ...retry }
     this.#timeoutMs = timeoutMs
     // Browsers refuse a fetch that is called as another object's method.
@@ -130,6 +133,7 @@ function decode(request: string, response: Response, bytes: Uint8Array): unknown
   const type = headers.get('content-type') ?? 'no content type'
   if (ok && bytes.length === 0) return undefined
   if (ok && type.includes('msgpack')) return unpackr.unpack(bytes)
+  if (ok && type.includes('octet-stream')) return bytes
   const text = new TextDecoder().decode(bytes)
   if (!ok && type.includes('json')) {
     throw new StepdError({ status, code: 'unknown', detail: text, ...parse(text) }, retryAfterMs(headers))

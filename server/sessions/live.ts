@@ -1,3 +1,5 @@
+import type { Dtype } from '../../schemas/index.ts'
+import { narrow, widen } from '../engines/dtypes.ts'
 import type { Engine, Replica, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
 import { type Change, type Event, readEvent } from './journal.ts'
@@ -196,6 +198,13 @@ export class Live {
       .finally(() => {
         this.#saving = undefined
       })
+  }
+
+  /** The parameters that the server keeps, one piece a tensor. */
+  async params(dtype: Dtype): Promise<readonly Uint8Array[]> {
+    const saved = await this.#replicaOrThrow().save()
+    const kept = saved.filter((_, i) => this.program.plan.state[i]?.slot === 'params')
+    return kept.map((piece) => (piece.dtype === dtype ? piece.bytes : narrow(widen(piece), dtype)))
   }
 
   async close(): Promise<void> {

@@ -26,6 +26,12 @@ export const elsewhere = (current_step: number, wanted: number | undefined): Pro
     current_step,
   })
 
+export const keepsNone = (): Problem =>
+  new Problem(
+    'missing_params',
+    'The server keeps no parameters of this session: open one with params to have them kept',
+  )
+
 export const notFound = (key: string): Problem => {
   const id = key.slice(key.indexOf('/') + 1)
   return new Problem(

@@ -1,4 +1,10 @@
-import { type OpenRequest, Problem, type SessionReply, type StepRequest } from '../../schemas/index.ts'
+import {
+  type Dtype,
+  type OpenRequest,
+  Problem,
+  type SessionReply,
+  type StepRequest,
+} from '../../schemas/index.ts'
 import { locateHyperparams } from '../chains/index.ts'
 import type { StepOutput } from '../engines/engine.ts'
 import type { Appended } from '../stores/store.ts'
@@ -10,7 +16,8 @@ import type { Ask, Live } from './live.ts'
 import { checkAttach, specOf } from './opening.ts'
 import { checkDtype, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
-import { checkRetry, elsewhere, notFound } from './refusals.ts'
+import { checkRetry, elsewhere, keepsNone, notFound } from './refusals.ts'
+import { writeSafetensors } from './safetensors.ts'
 import { packSpec, readSpec, type Spec, schemaHash } from './spec.ts'
 
 export interface SessionsOptions extends CopiesOptions {
@@ -137,6 +144,24 @@ export class Sessions {
     const stored = await this.#options.store.get(key)
     if (stored === undefined) throw notFound(key)
     return describe(stored, await this.#copies.current(key, stored))
+  }
+
+  /** The parameters that the server keeps, as a safetensors file, and the step that they are after. */
+  async params(key: string, dtype: Dtype): Promise<{ readonly step: number; readonly file: Uint8Array }> {
+    checkDtype('dtype', dtype, this.#options.engine)
+    return this.#queues.run(key, async () => {
+      const stored = await this.#options.store.get(key)
+      if (stored === undefined) throw notFound(key)
+      const live = await this.#copies.current(key, stored)
+      if (!live.started || !live.spec.keeps) throw keepsNone()
+      const pieces = await live.params(dtype)
+      const { tensors, chain } = live.spec
+      const file = writeSafetensors(
+        tensors.map(({ name, shape }, i) => ({ name, shape, dtype, bytes: pieces[i] ?? new Uint8Array() })),
+        { step: String(live.at.step), chain, schema_hash: schemaHash(tensors) },
+      )
+      return { step: live.at.step, file }
+    })
   }
 
   /** Change hyperparams for later steps, or the time to live; `step` is where the session must be. */

@@ -4,7 +4,8 @@ import type { Store } from './store.ts'
 /** One line a kind; its library is loaded when it is asked for and not before. */
 const kinds: Readonly<Record<string, (url: string, options: StoreOptions) => Promise<Store>>> = {
   memory: async (_, options) => (await import('./memory.ts')).openMemoryStore(options),
-  lmdb: async (url, options) => (await import('./lmdb.ts')).openLmdbStore(url.slice('lmdb:'.length), options),
+  lmdb: async (url, options) =>
+    (await import('./lmdb/store.ts')).openLmdbStore(url.slice('lmdb:'.length), options),
   redis: async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
   rediss: async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
   'redis-cluster': async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),

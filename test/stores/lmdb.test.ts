@@ -8,9 +8,11 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openStore } from '../../server/stores/index.ts'
-import { LmdbMedium } from '../../server/stores/lmdb-medium.ts'
+import { Bodies } from '../../server/stores/lmdb/bodies.ts'
+import { LmdbMedium } from '../../server/stores/lmdb/medium.ts'
 import { StateLost, StoreUnavailable } from '../../server/stores/store.ts'
-import { collect, conformance, newId } from './conformance.ts'
+import { collect, newId } from './conformance/fixture.ts'
+import { conformance } from './conformance.ts'
 import { appender, assertProcessesShare } from './processes.ts'
 
 const tables = ['heads', 'journal', 'bytes', 'staged', 'values'] as const
@@ -165,7 +167,8 @@ describe('store: lmdb, a folder', () => {
       for (let i = 0; i < 20; i++) {
         await store.create(`old/${i}`, { incarnation: newId(), record: Buffer.alloc(10), ttl: 1000 })
       }
-      await medium.stage(newId(), newId(), [Buffer.alloc(2 << 20)], 5000)
+      const bodies = new Bodies(medium, () => now)
+      await bodies.stage(newId(), newId(), [Buffer.alloc(2 << 20)], 5000)
       assert.equal(keysIn(medium).filter((key) => key.startsWith('staged')).length, 1)
       now = 10_000
       for (let i = 0; i < 8; i++) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { openStore } from '../../server/stores/index.ts'
-import { assertChained, collect, newId } from './conformance.ts'
+import { assertChained, collect, newId } from './conformance/fixture.ts'
 
 export const appender = fileURLToPath(new URL('./appender.js', import.meta.url))
 

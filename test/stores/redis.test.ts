@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
 import { StateLost, type Store, StoreUnavailable } from '../../server/stores/store.ts'
 import { type RedisServer, startRedis } from '../redis.ts'
-import { collect, conformance, newId } from './conformance.ts'
+import { collect, newId } from './conformance/fixture.ts'
+import { conformance } from './conformance.ts'
 import { assertProcessesShare } from './processes.ts'
 
 const withRedis = async (

@@ -1,5 +1,12 @@
 import Type from 'typebox'
-import { ChangeRequest, ListQuery, OpenRequest, Problem, SessionId } from '../../../schemas/index.ts'
+import {
+  ChangeRequest,
+  ListQuery,
+  OpenRequest,
+  ParamsQuery,
+  Problem,
+  SessionId,
+} from '../../../schemas/index.ts'
 import { reply } from '../msgpack.ts'
 import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
@@ -20,6 +27,18 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
     const session = await sessions.describe(`${tenant}/${request.params.id}`)
     return reply(request, response.header('etag', etag(session.step)), session)
   })
+
+  app.get(
+    '/v1/sessions/:id/params',
+    { schema: { params, querystring: ParamsQuery } },
+    async (request, response) => {
+      const { step, file } = await sessions.params(
+        `${tenant}/${request.params.id}`,
+        request.query.dtype ?? 'F32',
+      )
+      return response.header('etag', etag(step)).type('application/octet-stream').send(file)
+    },
+  )
 
   app.patch('/v1/sessions/:id', { schema: { params, body: ChangeRequest } }, async (request, response) => {
     const step = ifMatch(request.headers['if-match'])

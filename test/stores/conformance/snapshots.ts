@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, it } from 'node:test'
+import type { Snapshot } from '../../../server/stores/store.ts'
+import { type Fixture, MiB, newId, string, utf8 } from './fixture.ts'
+
+/** Snapshots stand for entries, and free what these took. */
+export const snapshots = (fixture: Fixture): void => {
+  const { create, append, head, entries, snapshotAt, left, kept } = fixture
+
+  describe('snapshots', () => {
+    it('are none at first', async () => {
+      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      await create()
+      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+    })
+
+    it('come back as put, and stand for the entries up to theirs', async () => {
+      await create()
+      const made = [await append(), await append(), await append()]
+      const id = made[1]?.id ?? ''
+      assert.equal(await snapshotAt(2, id), true)
+      const expected: Snapshot = { seq: 2, id, meta: utf8('how'), body: utf8('state') }
+      assert.deepEqual(await fixture.store.snapshot(fixture.key), expected)
+      assert.deepEqual(
+        (await entries()).map(({ seq, previous }) => [seq, previous]),
+        [[3, id]],
+      )
+      assert.equal((await head()).seq, 3)
+      await append()
+      assert.deepEqual(
+        (await entries(2)).map(({ seq }) => seq),
+        [3, 4],
+      )
+    })
+
+    it('replace the one before and free what it and its entries took', async () => {
+      await create()
+      const before = await kept()
+      let id = ''
+      for (let i = 1; i <= 3; i++) {
+        for (let j = 0; j < 4; j++) id = (await append({ body: [randomBytes(MiB)] })).id
+        assert.equal(await snapshotAt(i * 4, id, [randomBytes(2 * MiB)]), true)
+      }
+      assert.equal((await fixture.store.snapshot(fixture.key))?.seq, 12)
+      assert.deepEqual(await entries(), [])
+      assert.ok((await left(before)).length <= 4, String(await left(before)))
+    })
+
+    it('of the session itself, before any entry', async () => {
+      await create()
+      assert.equal(await snapshotAt(0, fixture.incarnation), true)
+      assert.equal(await snapshotAt(0, fixture.incarnation), false)
+      await append()
+      assert.equal((await fixture.store.snapshot(fixture.key))?.seq, 0)
+      assert.equal((await entries()).length, 1)
+    })
+
+    it('as old, older, unknown or of another incarnation are refused and leave nothing', async () => {
+      await create()
+      const ids: string[] = []
+      for (let i = 0; i < 4; i++) ids.push((await append()).id)
+      const [first = '', second = '', third = ''] = ids
+      assert.equal(await snapshotAt(2, second), true)
+      const before = await kept()
+      for (const body of [[utf8('other')], [randomBytes(3 * MiB)]]) {
+        assert.equal(await snapshotAt(2, second, body), false)
+        assert.equal(await snapshotAt(1, first, body), false)
+        assert.equal(await snapshotAt(0, fixture.incarnation, body), false)
+        assert.equal(await snapshotAt(3, newId(), body), false)
+        assert.equal(await snapshotAt(5, newId(), body), false)
+        const other = { seq: 3, id: third, meta: utf8(''), body, incarnation: newId() }
+        assert.equal(await fixture.store.putSnapshot(fixture.key, other), false)
+        assert.equal(
+          await fixture.store.putSnapshot(`${fixture.key}/none`, {
+            ...other,
+            incarnation: fixture.incarnation,
+          }),
+          false,
+        )
+      }
+      assert.equal(string((await fixture.store.snapshot(fixture.key))?.body ?? utf8('')), 'state')
+      assert.equal((await entries()).length, 2)
+      assert.deepEqual(await left(before), [])
+    })
+
+    it('put by several at the same time: one stays', async () => {
+      await create()
+      const { id } = await append()
+      const before = await kept()
+      const put = await Promise.all(
+        Array.from({ length: 5 }, (_, i) => snapshotAt(1, id, [new Uint8Array(MiB).fill(i)])),
+      )
+      assert.equal(put.filter(Boolean).length, 1)
+      const body = (await fixture.store.snapshot(fixture.key))?.body
+      assert.ok(body?.every((byte) => byte === put.indexOf(true)))
+      assert.ok((await left(before)).length <= 4)
+    })
+  })
+}

@@ -71,8 +71,9 @@ async function main(): Promise<void> {
   server?.failed.catch((error: unknown) => stopping.abort(error))
   try {
     const summary = await run(options, server?.url ?? options.url ?? '', stopping.signal)
-    const title = `MNIST through stepd: ${summary.chain}`
-    const subtitle = `${layers} network, batch ${summary.batch}, test accuracy ${(100 * summary.accuracy).toFixed(2)} %`
+    const accuracy = `test accuracy ${(100 * summary.accuracy).toFixed(2)} %`
+    const title = `MNIST through stepd: ${layers} network, batch ${summary.batch}, ${accuracy}`
+    const subtitle = summary.chain.length > 80 ? `${summary.chain.slice(0, 79)}…` : summary.chain
     writeFileSync(options.out, drawCurve({ title, subtitle, losses: summary.losses }))
     console.log(report(summary, options))
   } finally {

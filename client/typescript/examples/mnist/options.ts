@@ -11,7 +11,7 @@ export const USAGE = `Train a small network on MNIST through a stepd server.
   --chain CHAIN    (default: ${REFERENCE_CHAIN},
                    with which TensorFlow.js's own Adam is compared)
   --epochs N       (default: 2)
-  --batch N        (default: 80)
+  --batch N        (default: 100)
   --out FILE       where the loss curve goes (default: loss.svg)
   --json           print one JSON object instead of text
   --help`
@@ -37,7 +37,7 @@ export function readOptions(args: readonly string[]): Options {
       engine: { type: 'string' },
       chain: { type: 'string', default: REFERENCE_CHAIN },
       epochs: { type: 'string', default: '2' },
-      batch: { type: 'string', default: '80' },
+      batch: { type: 'string', default: '100' },
       out: { type: 'string', default: 'loss.svg' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },

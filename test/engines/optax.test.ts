@@ -60,3 +60,28 @@ function distance(a: Float64Array, b: Float64Array): number {
   const norm = Math.hypot(...b)
   return Math.hypot(...a.map((x, i) => x - (b[i] ?? 0))) / (norm || 1)
 }
+
+test('centralize composes in any order: the three chains differ, and each is what Optax gives', async () => {
+  const chains = [
+    'chain(clip(1.0), centralize(), adam(1e-3))',
+    'chain(centralize(), clip(1.0), adam(1e-3))',
+    'chain(centralize(), rmsprop(1e-3), scale(0.5))',
+  ]
+  const runs = await Promise.all(
+    chains.map(async (chain) => {
+      const vector = vectors.find((candidate) => candidate.chain === chain)
+      assert.ok(vector, `no vector for ${chain}`)
+      const updates = await run(vector)
+      for (const [step, update] of updates.entries())
+        assert.ok(distance(update, vector.updates[step] ?? new Float64Array()) <= tolerance)
+      return updates.at(-1) ?? new Float64Array()
+    }),
+  )
+  const [a, b, c] = runs as [Float64Array, Float64Array, Float64Array]
+  for (const [one, other] of [
+    [a, b],
+    [b, c],
+    [a, c],
+  ] as const)
+    assert.ok(distance(one, other) > 0.01)
+})

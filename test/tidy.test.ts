@@ -207,3 +207,17 @@ test('the pages name no path that is not there', () => {
       assert.ok(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`)
   }
 })
+
+test('the lock file knows the packages of every platform', () => {
+  // Where a registry lacks some of them npm leaves them out, and then `npm ci` fails.
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock
+  const missing = Object.entries(packages).flatMap(([at, { optionalDependencies = {} }]) => {
+    const near = (name: string) => [`${at}/node_modules/${name}`, `node_modules/${name}`]
+    return Object.keys(optionalDependencies).filter((name) => !near(name).some((path) => path in packages))
+  })
+  assert.deepEqual(missing, [])
+})
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Record<string, string> }>>
+}

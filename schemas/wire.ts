@@ -135,6 +135,9 @@ export const ListQuery = Type.Object(
   closed,
 )
 
+/** `GET /v1/sessions/{id}` */
+export const DescribeQuery = Type.Object({ plan: Type.Optional(Type.Enum(['0', '1'])) }, closed)
+
 /** `GET /v1/sessions/{id}/params` */
 export const ParamsQuery = Type.Object({ dtype: Type.Optional(Dtype) }, closed)
 

@@ -1,6 +1,6 @@
-import type { Expr, Trace } from '../expression/index.ts'
+import type { Axes, Expr, Extent, Trace } from '../expression/index.ts'
 import { type Alike, groupBodies } from './group.ts'
-import type { Commit, Pass, Plan, Reduction, Scalar, Stage, StatePiece } from './plan.ts'
+import type { Commit, Pass, Phase, Plan, Reduction, Scalar, Stage, StatePiece } from './plan.ts'
 import { sizeOf } from './plan.ts'
 
 const isScalar = (x: Expr) => x.extent === 'host' || x.extent === 'tree' || x.extent === 'tensor'
@@ -57,10 +57,19 @@ function commitsOf(trace: Trace, groups: readonly Alike[], state: readonly State
   })
 }
 
-/** Which stage each value is computed in, and in what order. */
+/** A point in the course of a step. */
+interface Point {
+  readonly stage: number
+  readonly phase: number
+}
+const later = (a: Point, b: Point): Point =>
+  a.stage > b.stage || (a.stage === b.stage && a.phase > b.phase) ? a : b
+const start: Point = { stage: 0, phase: 0 }
+
+/** Which stage and phase each value is computed in, and in what order. */
 class Scheduler {
   readonly #groups: readonly Alike[]
-  readonly #stageOf = new Map<Expr, number>()
+  readonly #points = new Map<Expr, Point>()
   readonly #scalars = new Map<string, { readonly scalar: Scalar; readonly stage: number }>()
   readonly #reductions: Map<Expr, Reduction>[]
   readonly #registers = new Set<Expr>()
@@ -74,15 +83,15 @@ class Scheduler {
     this.#visited = groups.map(() => new Set())
   }
 
-  /** The stage in whose passes, or among whose scalars, a value can be computed first. */
-  #stage(x: Expr): number {
-    const known = this.#stageOf.get(x)
+  /** When a value can be computed first: over elements in that phase, as a scalar before the passes of that stage. */
+  #point(x: Expr): Point {
+    const known = this.#points.get(x)
     if (known !== undefined) return known
     const before = [...x.args, ...this.#parts(x).map(({ value }) => value)]
-    const latest = before.reduce((stage, arg) => Math.max(stage, this.#stage(arg)), 0)
-    const stage = x.node.op === 'reduce' ? latest + 1 : latest
-    this.#stageOf.set(x, stage)
-    return stage
+    const latest = before.map((arg) => this.#point(arg)).reduce(later, start)
+    const point = x.node.op === 'reduce' ? after(x.node.axes, x.extent, latest) : latest
+    this.#points.set(x, point)
+    return point
   }
 
   #parts({
@@ -117,7 +126,7 @@ class Scheduler {
         ...(x.extent === 'tensor' ? { group } : {}),
         ...(parts.length > 0 ? { parts } : {}),
       }
-      this.#scalars.set(key, { scalar, stage: this.#stage(x) })
+      this.#scalars.set(key, { scalar, stage: this.#point(x).stage })
     }
   }
 
@@ -143,14 +152,22 @@ class Scheduler {
       .filter(([slot]) => body.slots.get(slot)?.extent === 'element')
       .map(([slot, value]) => ({ slot, value }))
     const ends = [...reductions.map(({ of }) => of), ...stores.map(({ value }) => value), body.update]
-    const last = Math.max(...ends.map((value) => this.#stage(value)))
-    return Array.from({ length: last + 1 }, (_, stage) => {
-      const here = reductions.filter(({ of }) => this.#stage(of) === stage)
-      const written = stage === last ? { stores, update: body.update } : { stores: [] }
+    const last = ends.map((value) => this.#point(value)).reduce(later, start)
+    const phaseAt = (point: Point): Phase => {
+      const here = reductions.filter(({ of }) => same(this.#point(of), point))
+      const written = same(point, last) ? { stores, update: body.update } : { stores: [] }
       const targets = [...here.map(({ of }) => of), ...written.stores.map(({ value }) => value)]
-      if (stage === last) targets.push(body.update)
-      return { stage, pass: { group, program: programFor(targets), reductions: here, ...written } }
-    }).filter(({ pass }) => pass.reductions.length > 0 || pass.update !== undefined)
+      if (written.update !== undefined) targets.push(written.update)
+      return { program: programFor(targets), reductions: here, ...written }
+    }
+    return Array.from({ length: last.stage + 1 }, (_, stage) => {
+      const points = [last, ...reductions.map(({ of }) => this.#point(of))].filter(
+        (point) => point.stage === stage,
+      )
+      const count = Math.max(-1, ...points.map(({ phase }) => phase)) + 1
+      const phases = Array.from({ length: count }, (_, phase) => phaseAt({ stage, phase }))
+      return { stage, pass: { group, phases } }
+    }).filter(({ pass }) => pass.phases.length > 0)
   }
 
   registers(tensors: number): Plan['registers'] {
@@ -163,6 +180,12 @@ class Scheduler {
     return { length, base }
   }
 }
+
+const same = (a: Point, b: Point) => a.stage === b.stage && a.phase === b.phase
+
+/** When what a reduction gave can be used. */
+const after = (axes: Axes, extent: Extent, { stage, phase }: Point): Point =>
+  axes === 'rows' && extent === 'axes' ? { stage, phase: phase + 1 } : { stage: stage + 1, phase: 0 }
 
 /** All that must be computed over elements for these values, in order. What a reduction gave is only read. */
 function programFor(targets: readonly Expr[]): Expr[] {

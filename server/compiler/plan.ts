@@ -2,8 +2,8 @@ import type { Combine, Expr, Slot, Tensor } from '../expression/index.ts'
 
 /**
  * What engines run. A step is a number of stages; a stage computes scalars, then sweeps over memory in passes, one
- * for each group of tensors that are treated alike. A reduction ends a stage: what depends on it comes in the next.
- * State is only written by a group's last pass, so everything before reads it as it was.
+ * for each group of tensors that are treated alike. A reduction ends a stage: what depends on it comes in the next;
+ * a reduction of rows only ends a phase. State is only written by a group's last pass, so everything before reads it as it was.
  */
 export interface Plan {
   readonly tensors: readonly Tensor[]
@@ -41,6 +41,14 @@ export interface Scalar {
 /** One sweep over the tensors of a group. */
 export interface Pass {
   readonly group: number
+  /**
+   * What is done to each tensor, in order. Where there are several phases, each but the last reduces rows, and the
+   * next reads the row again: an engine goes row by row, through all phases, while the row is in cache.
+   */
+  readonly phases: readonly Phase[]
+}
+
+export interface Phase {
   /** Values of extent `element` and `axes` in the order in which they can be computed, leaves included. */
   readonly program: readonly Expr[]
   readonly reductions: readonly Reduction[]

@@ -1,5 +1,5 @@
 import { combine, float64, neutral, roundToBf16 } from '../compiler/float64.ts'
-import type { Pass, Plan, StatePiece } from '../compiler/plan.ts'
+import type { Pass, Phase, Plan, StatePiece } from '../compiler/plan.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
@@ -95,10 +95,11 @@ class Run {
   }
 
   pass(pass: Pass): void {
-    for (const index of this.#input.plan.groups[pass.group]?.tensors ?? []) this.#sweep(pass, index)
+    for (const index of this.#input.plan.groups[pass.group]?.tensors ?? [])
+      for (const phase of pass.phases) this.#sweep(phase, index)
   }
 
-  #sweep({ program, reductions, stores, update }: Pass, index: number): void {
+  #sweep({ program, reductions, stores, update }: Phase, index: number): void {
     const tensor = this.#input.plan.tensors[index]
     if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
     const values = new Map<Expr, Float64Array>()

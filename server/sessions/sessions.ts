@@ -6,6 +6,7 @@ import {
   type StepRequest,
 } from '../../schemas/index.ts'
 import { locateHyperparams } from '../chains/index.ts'
+import { printPlan } from '../compiler/print.ts'
 import type { StepOutput } from '../engines/engine.ts'
 import type { Appended } from '../stores/store.ts'
 import { readBuffer } from './buffers.ts'
@@ -138,6 +139,13 @@ export class Sessions {
 
   async describe(key: string): Promise<SessionReply> {
     return this.#queues.run(key, () => this.#describe(key))
+  }
+
+  /** What runs in a step of the session, as text. */
+  async plan(key: string): Promise<string> {
+    const stored = await this.#options.store.get(key)
+    if (stored === undefined) throw notFound(key)
+    return printPlan(this.#options.programs.of(readSpec(stored.record)).plan)
   }
 
   async #describe(key: string): Promise<SessionReply> {

@@ -30,21 +30,28 @@ test('a reduction ends a stage, and nothing else does', () => {
   assert.deepEqual(sweeps('chain(clip(1.0), adam(1e-3), scale(2.0))'), [1])
   assert.deepEqual(sweeps('chain(clip_by_global_norm(1.0), adam(1e-3))'), [1, 1])
   assert.deepEqual(sweeps('chain(clip_by_global_norm(1.0), clip_by_global_norm(0.5))'), [1, 1, 1])
-  // Vectors have no rows to reduce: they are done in the first stage.
-  assert.deepEqual(sweeps('centralize()'), [2, 1])
+  // Rows are reduced within a pass, which reads each row twice. Vectors have none.
+  assert.deepEqual(sweeps('centralize()'), [2])
+  const phases = planOf('chain(centralize(), clip_by_global_norm(1.0), centralize())').stages.map(
+    ({ passes }) => passes.map((pass) => pass.phases.length),
+  )
+  assert.deepEqual(phases, [
+    [1, 2],
+    [1, 2],
+  ])
 })
 
 test('state is written in the last pass of a tensor only', () => {
   const { stages } = planOf('chain(adam(1e-3), clip_by_global_norm(1.0))')
   assert.deepEqual(
-    stages.map(({ passes }) => passes.map(({ stores }) => stores.length)),
+    stages.map(({ passes }) => passes.flatMap(({ phases }) => phases.map(({ stores }) => stores.length))),
     [[0], [2]],
   )
 })
 
 test('common subexpressions are computed once', () => {
   const [stage] = planOf('chain(clip(1.0), adam(1e-3))').stages
-  const program = stage?.passes[0]?.program ?? []
+  const program = stage?.passes[0]?.phases[0]?.program ?? []
   assert.equal(program.filter(({ node }) => node.op === 'gradient').length, 1)
   assert.equal(program.filter(({ node }) => node.op === 'min').length, 1)
   assert.equal(stage?.scalars.filter(({ value }) => value.node.op === 'powi').length, 2)
@@ -56,7 +63,9 @@ test('no number and no size shapes a plan', () => {
     const show = ({ value }: { value: { node: object } }) => JSON.stringify(value.node)
     return plan.stages.map(({ scalars, passes }) => [
       scalars.map(show),
-      passes.map(({ program }) => program.map(({ node }) => JSON.stringify(node))),
+      passes.map(({ phases }) =>
+        phases.map(({ program }) => program.map(({ node }) => JSON.stringify(node))),
+      ),
     ])
   }
   const one = shape('chain(clip(1.0), centralize(), adam(1e-3, b1=0.8))')

@@ -196,3 +196,11 @@ test('the tree form means the same as the text', async () => {
   await open('tree')
   assert.equal((await open('tree', { chain: tree })).status, 200)
 })
+
+test('a session shows what runs in a step', async () => {
+  await open('planned')
+  const { body } = await app.send('GET', '/v1/sessions/planned?plan=1')
+  assert.match(body.plan, /row by row in 2 phases/)
+  assert.match(body.plan, /2\.scale_by_adam\.mu ← /)
+  assert.equal((await app.send('GET', '/v1/sessions/planned')).body.plan, undefined)
+})

@@ -23,10 +23,16 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
     return reply(request, response.code(created ? 201 : 200).header('etag', etag(session.step)), session)
   })
 
-  app.get('/v1/sessions/:id', { schema: { params } }, async (request, response) => {
-    const session = await sessions.describe(`${tenant}/${request.params.id}`)
-    return reply(request, response.header('etag', etag(session.step)), session)
-  })
+  app.get(
+    '/v1/sessions/:id',
+    { schema: { params, querystring: DescribeQuery } },
+    async (request, response) => {
+      const key = `${tenant}/${request.params.id}`
+      const session = await sessions.describe(key)
+      const plan = request.query.plan === '1' ? { plan: await sessions.plan(key) } : {}
+      return reply(request, response.header('etag', etag(session.step)), { ...session, ...plan })
+    },
+  )
 
   app.get(
     '/v1/sessions/:id/params',

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import {
   ChangeRequest,
+  DescribeQuery,
   ListQuery,
   OpenRequest,
   ParamsQuery,

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from './config.ts'
-import type { Engine } from './engines/engine.ts'
-import { referenceEngine } from './engines/reference.ts'
+import { openEngine } from './engines/index.ts'
 import { buildServer, type ServerOptions } from './http/server.ts'
 import type { Server } from './http/services.ts'
 import { Programs } from './sessions/program.ts'
@@ -19,7 +18,7 @@ export async function buildApp(
 ): Promise<Server> {
   const warnings: string[] = []
   const store = await openStore(config.store, { warn: (message) => warnings.push(message) })
-  const engine = openEngine(config.engine)
+  const { engine, reason } = await openEngine(config.engine, { threads: config.threads })
   const programs = new Programs()
   const warn = (message: string, error: unknown) => app.log.warn(error, message)
   const sessions = new Sessions({
@@ -45,7 +44,7 @@ export async function buildApp(
   for (const message of warnings) app.log.warn(message)
   app.log.info(
     { engine: engine.name, numerics: engine.numerics, store: store.name },
-    `Engine ${engine.name}, store ${store.name}`,
+    `Engine ${engine.name} (${reason}), store ${store.name}`,
   )
   app.addHook('onClose', async () => {
     await sessions.close()
@@ -53,10 +52,4 @@ export async function buildApp(
     await store.close()
   })
   return app
-}
-
-/** `auto` is the fastest engine that is here: so far the reference engine is the only one. */
-function openEngine(name: string): Engine {
-  if (name === 'auto' || name === 'reference') return referenceEngine()
-  throw new Error(`There is no engine ${name}`)
 }

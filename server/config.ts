@@ -1,9 +1,13 @@
+import { availableParallelism } from 'node:os'
+
 /** The settings of a server, and the only place that reads the environment. */
 export interface Config {
   readonly host: string
   readonly port: number
   readonly store: string
   readonly engine: string
+  /** Threads for large steps. */
+  readonly threads: number
   /** Largest decoded body, in bytes. */
   readonly bodyLimit: number
   /** State to hold in engine memory, in bytes. */
@@ -59,7 +63,13 @@ const settings = {
     name: 'STEPD_ENGINE',
     meaning: 'what computes; auto takes the fastest that is here',
     fallback: 'auto',
-    ...among('auto', 'reference'),
+    ...among('auto', 'wasm', 'reference'),
+  },
+  threads: {
+    name: 'STEPD_THREADS',
+    meaning: 'threads for large steps; by default one a core',
+    fallback: String(Math.min(64, availableParallelism())),
+    ...whole(1, 64),
   },
   bodyLimit: {
     name: 'STEPD_BODY_LIMIT',

@@ -10,6 +10,8 @@ const tensors = [
 const size = 60_200
 const chain = 'chain(clip(1.0), centralize(), adam(1e-3))'
 const steps = 24
+/** Slow, so that a kill comes in the middle of a step. */
+const engine = 'reference'
 
 /** Pseudo-random gradients of a step, always the same. */
 export function gradients(step: number): Uint8Array {
@@ -23,7 +25,7 @@ export function gradients(step: number): Uint8Array {
 
 /** What an undisturbed server answers. */
 async function undisturbed(): Promise<Buffer[]> {
-  const app = await TestApp.start()
+  const app = await TestApp.start({ engine })
   await app.send('PUT', '/v1/sessions/run', { chain, tensors })
   const updates: Buffer[] = []
   for (let step = 1; step <= steps; step++) {
@@ -45,7 +47,7 @@ export function testKills(
   test(`${name}: a server killed mid-step goes on where it was`, async () => {
     const expected = await undisturbed()
     const { store, stop } = await prepare()
-    const env = { STEPD_STORE: store, STEPD_LOG_LEVEL: 'info' }
+    const env = { STEPD_STORE: store, STEPD_LOG_LEVEL: 'info', STEPD_ENGINE: engine }
     let server = await ServerProcess.start(env)
     let retried = 0
     let lost = 0

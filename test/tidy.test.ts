@@ -130,7 +130,7 @@ test('only http/ knows HTTP', () => {
 })
 
 test('only app.ts chooses implementations', () => {
-  const chosen = ['server/stores/index.ts', 'server/engines/reference.ts']
+  const chosen = ['server/stores/index.ts', 'server/engines/index.ts']
   const users = under('server').filter(({ imports }) => imports.some((path) => chosen.includes(path)))
   assert.deepEqual(
     users.map(({ path }) => path),
@@ -152,15 +152,16 @@ test('the client imports no package but msgpackr', () => {
 test('no file that nothing imports', () => {
   const entries = ['server/main.ts', 'client/typescript/index.ts', 'client/typescript/examples/mnist/main.ts']
   const imported = new Set(sources.flatMap(({ imports }) => imports))
-  // Programs that tests start are named as they are built.
+  // Programs and worker threads that are started are named as they are built.
   const started = new Set(
-    under('test').flatMap(({ text }) => [...text.matchAll(/\/(\w+)\.js/g)].map(([, name]) => name)),
+    sources.flatMap(({ text }) => [...text.matchAll(/\/(\w+)\.js/g)].map(([, name]) => name)),
   )
   const scripts = readFileSync(join(root, 'package.json'), 'utf8')
   const idle = sources.filter(({ path }) => {
     const program = /([\w-]+)\.ts$/.exec(path)?.[1] ?? ''
     const run =
-      path.startsWith('test/') && (started.has(program) || scripts.includes(path.replace('.ts', '.js')))
+      /^test\/|\/worker\.ts$/.test(path) &&
+      (started.has(program) || scripts.includes(path.replace('.ts', '.js')))
     return !imported.has(path) && !entries.includes(path) && !path.endsWith('.test.ts') && !run
   })
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { loadVectors } from '../vectors/load.ts'
 
 let app: TestApp
 before(async () => {
-  app = await TestApp.start()
+  app = await TestApp.start({ engine: 'reference' })
 })
 after(() => app.close())
 

@@ -27,9 +27,15 @@ export type TensorSpec = Static<typeof TensorSpec>
 const Tensors = Type.Array(TensorSpec, { minItems: 1, maxItems: 100_000 })
 
 /** Expression text, a tree `{name, args}`, or the name of a registered chain; `chains/` reads it. */
-const Chain = Type.Unsafe<string | Record<string, unknown>>({ type: ['string', 'object'] })
+const Chain = Type.Unsafe<string | Record<string, unknown>>({
+  type: ['string', 'object'],
+  description: 'an expression, a tree {name, args}, or the name of a registered chain',
+})
 
-export const SessionId = Type.String({ pattern: '^(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}$' })
+export const SessionId = Type.String({
+  pattern: '^(?!\\.{1,2}$)[A-Za-z0-9._~-]{1,128}$',
+  description: '1 to 128 of A-Z a-z 0-9 . _ ~ -, and not . or ..',
+})
 const Ttl = Type.Integer({ minimum: 1, maximum: 315_360_000 })
 const Hyperparams = Type.Record(Type.String(), Type.Number())
 
@@ -130,7 +136,9 @@ export const ListQuery = Type.Object(
   {
     prefix: Type.Optional(Type.String({ maxLength: 128 })),
     cursor: Type.Optional(Type.String({ maxLength: 1024 })),
-    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$' })),
+    limit: Type.Optional(
+      Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: 'a number from 1 to 9999' }),
+    ),
   },
   closed,
 )

@@ -1,13 +1,24 @@
 import { buildApp } from './app.ts'
 import { help, readConfig } from './config.ts'
 
-if (process.argv.includes('--help')) {
+const [argument] = process.argv.slice(2)
+if (argument === '--help') {
   process.stdout.write(help())
+} else if (argument !== undefined) {
+  fail(`${argument} is no argument of stepd: settings come from the environment, and --help lists them`)
 } else {
-  await serve().catch((error: unknown) => {
-    process.stderr.write(`stepd cannot start: ${error instanceof Error ? error.message : error}\n`)
-    process.exit(1)
-  })
+  await serve().catch((error: unknown) => fail(reasonOf(error)))
+}
+
+function fail(reason: string): never {
+  process.stderr.write(`stepd cannot start: ${reason}\n`)
+  process.exit(1)
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (!('code' in error) || error.code !== 'EADDRINUSE') return error.message
+  return `${error.message}: another process listens there; set STEPD_PORT to another port, or to 0 for a free one`
 }
 
 async function serve(): Promise<void> {

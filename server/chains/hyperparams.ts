@@ -18,7 +18,7 @@ export function locateHyperparams(
     if (path === undefined) throw unknown(name, paths)
     if (matches.length > 1) {
       const detail = `hyperparams.${name} could be any of ${matches.join(', ')}: name one of these`
-      throw new Problem('bad_option', detail, { path: `hyperparams.${name}` })
+      throw new Problem('bad_option', detail, { path: `/hyperparams/${name}` })
     }
     return [paths.indexOf(path), value]
   })
@@ -29,5 +29,5 @@ function unknown(name: string, paths: readonly string[]): Problem {
   const options =
     paths.length > 0 ? `can change between steps: ${paths.join(', ')}` : 'no option can change between steps'
   const detail = `hyperparams.${name} is no number of this chain that can change between steps; ${options}`
-  return new Problem('bad_option', detail, { path: `hyperparams.${name}`, nearest: near })
+  return new Problem('bad_option', detail, { path: `/hyperparams/${name}`, nearest: near })
 }

@@ -34,6 +34,7 @@ export const dtypeName = (name: string): string | undefined => {
 
 /** What would be right in place of a name that stands alone and is no value. */
 export const adviceFor = (name: string): string => {
+  if (numberTypes.has(name)) return `write "${name}"`
   const plain = plainName(name)
   const call = `${shorten(plain)}(...)`
   return (
@@ -43,6 +44,8 @@ export const adviceFor = (name: string): string => {
       : `it names a function, so call it: ${call}`)
   )
 }
+
+const numberTypes = new Set(['float32', 'bfloat16', 'float16'])
 
 const finite = 'numbers are finite, so write one, or leave the option out'
 

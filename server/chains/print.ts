@@ -23,7 +23,8 @@ const printCall = ({ name, args }: Term): string => {
   return `${name}(${parts.flat().join(', ')})`
 }
 
-const printValue = (value: Setting): string => {
+/** A value as Python writes it. */
+export const printValue = (value: Setting): string => {
   if (value === null) return 'None'
   if (value === true) return 'True'
   if (value === false) return 'False'

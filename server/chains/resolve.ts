@@ -2,6 +2,7 @@ import { type ErrorCode, Problem } from '../../schemas/errors.ts'
 import type { Option, Setting, Term } from '../expression/index.ts'
 import { type Catalogued, catalogue } from './catalogue.ts'
 import { nearest } from './nearest.ts'
+import { printValue } from './print.ts'
 import {
   type Argument,
   type Call,
@@ -50,7 +51,8 @@ function find(call: Call, wanted: 'transformation' | 'schedule'): Catalogued {
   if (entry !== undefined && fits(entry.kind)) return entry
   const names = [...catalogue.values()].filter(({ kind }) => fits(kind)).map(({ name }) => name)
   const near = nearest(call.name, names)
-  const instead = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''
+  const instead =
+    near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '; GET /v1/transformations lists what there is'
   const what =
     entry === undefined
       ? `No ${wanted} is called ${call.name}`
@@ -129,14 +131,15 @@ function toSetting(argument: Argument, option: Option<unknown>, what: string): S
 
 function signature({ name, options }: Catalogued): string {
   const words = Object.entries(options).map(([key, { fallback, type }]) => {
-    return fallback === undefined
-      ? `${key}: ${type}`
-      : `${key}=${fallback === null ? 'None' : String(fallback)}`
+    return fallback === undefined ? `${key}: ${type}` : `${key}=${printValue(fallback)}`
   })
   return `It is ${name}(${words.join(', ')})`
 }
 
 function refuse(code: ErrorCode, detail: string, { position, where }: Located, more: object = {}): Problem {
-  const at = position === undefined ? { path: where.replace(/^at /, '') } : { position }
+  const at =
+    position === undefined
+      ? { path: where === 'at the root of the tree' ? '' : where.replace(/^at /, '') }
+      : { position }
   return new Problem(code, detail, { ...at, ...more })
 }

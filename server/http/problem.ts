@@ -22,7 +22,12 @@ export const problemBody = (
 /** The problem that an error is. What we did not foresee is ours: logged in full, told in a sentence. */
 export function toProblem(error: unknown, request: FastifyRequest, bodyLimit: number): Problem {
   if (error instanceof Problem) return error
-  if (error instanceof StoreUnavailable) return new Problem('store_unavailable', error.message)
+  if (error instanceof StoreUnavailable) {
+    request.log.warn(error)
+    const detail =
+      'The store does not answer now. What was asked may have been done: the same request again settles it'
+    return new Problem('store_unavailable', detail)
+  }
   if (error instanceof StateLost) {
     request.log.error(error)
     return new Problem('state_lost', error.message)
@@ -45,25 +50,53 @@ function fromFastify(error: FastifyError, request: FastifyRequest, limit: number
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed_body', error.message)
     case 'FST_ERR_VALIDATION':
-      return invalid(error)
+      return invalid(error, request)
     default:
       return undefined
   }
 }
 
-function invalid({ validation, validationContext }: FastifyError): Problem {
+/** What a request is checked against, of which an error names a part. */
+interface Checked {
+  readonly description?: string
+  readonly properties?: object
+}
+
+const parts: Readonly<Record<string, string>> = {
+  params: 'the path',
+  querystring: 'the query',
+  body: 'the body',
+}
+
+/** A sentence for the first thing that is wrong. */
+function invalid({ validation, validationContext = 'body' }: FastifyError, request: FastifyRequest): Problem {
   const [first] = validation ?? []
   if (first === undefined) return new Problem('invalid_request', 'The request is not valid')
   const { instancePath, keyword, message = 'is not valid', params } = first
-  const extra =
-    keyword === 'additionalProperties' ? `: ${params.additionalProperty} is not one of the fields` : ''
+  const { description, properties = {} } = ((first as { parentSchema?: Checked }).parentSchema ??
+    {}) as Checked
+  const within = parts[validationContext] ?? validationContext
+  const field = instancePath === '' ? within : `${instancePath.slice(1).replaceAll('/', '.')} in ${within}`
+  const refuse = (detail: string, path = instancePath) => new Problem('invalid_request', detail, { path })
+  if (keyword === 'bin') {
+    const json = String(request.headers['content-type']).includes('json')
+    const expected = json
+      ? 'bytes, which JSON cannot hold: send application/msgpack'
+      : 'bytes: a msgpack bin, or a map from names to bins'
+    return refuse(`Expected ${field} to be ${expected}`)
+  }
+  if (keyword === 'additionalProperties') {
+    const name = String(params.additionalProperty)
+    const fields = Object.keys(properties)
+    return refuse(
+      `${name} is no field of ${field}; there are ${fields.join(', ')}`,
+      `${instancePath}/${name}`,
+    )
+  }
+  if (keyword === 'required') return refuse(`${params.missingProperty} is missing from ${field}`)
   const allowed = keyword === 'enum' ? `: ${(params.allowedValues as unknown[]).join(', ')}` : ''
-  const path =
-    keyword === 'additionalProperties' ? `${instancePath}/${params.additionalProperty}` : instancePath
-  return new Problem(
-    'invalid_request',
-    `${validationContext ?? 'body'}${instancePath} ${message}${extra}${allowed}`,
-    { path },
+  return refuse(
+    description === undefined ? `${field} ${message}${allowed}` : `Expected ${field} to be ${description}`,
   )
 }
 

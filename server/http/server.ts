@@ -32,7 +32,15 @@ export function buildServer(
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler,
     ajv: {
-      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        // Types that are a union, and what was expected in the schema's own words.
+        allowUnionTypes: true,
+        verbose: true,
+      },
       plugins: [addBin],
     },
   }).withTypeProvider<TypeBoxTypeProvider>()

@@ -28,6 +28,6 @@ export function specOf({ chain, tensors, params, seed = 0 }: OpenRequest): Spec 
 export function checkAttach(is: Spec, wanted: Spec): void {
   const found = differences(is, wanted)
   if (found.length === 0) return
-  const detail = `The session exists, and ${found.join('; ')}. Attach with an empty body, or open another id`
+  const detail = `The session exists, and ${found.join('; ')}. To attach to it send {}, else open another id`
   throw new Problem('spec_conflict', detail)
 }

@@ -11,6 +11,15 @@ export class Registry {
   }
 
   async put(key: string, chain: unknown): Promise<string> {
+    const name = nameOf(key)
+    if (catalogue.has(name))
+      throw new Problem(
+        'invalid_request',
+        `${name} is the name of a transformation: register the chain under another`,
+        {
+          path: '/name',
+        },
+      )
     const text = canonical(chain)
     await this.#store.putValue(key, Buffer.from(text))
     return text

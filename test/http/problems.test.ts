@@ -85,6 +85,31 @@ const refusals: readonly (readonly [string, InjectOptions, ErrorCode, RegExp, ob
     /gzip/,
   ],
   ['a list for a body', raw('POST', steps, packr.pack([1])), 'invalid_request', /object/],
+  [
+    'gradients in JSON',
+    opening({ chain, tensors, params: 'AAAA' }),
+    'invalid_request',
+    /map from names to bins/,
+  ],
+  ['an id of other characters', opening({}, 'a b'), 'invalid_request', /1 to 128 of A-Z/],
+  [
+    'a limit of 0',
+    { method: 'GET', url: '/v1/sessions?limit=0' },
+    'invalid_request',
+    /number from 1 to 9999/,
+  ],
+  [
+    'a chain called as a transformation',
+    raw('PUT', '/v1/chains/adam', packr.pack({ chain: 'sgd(1.0)' })),
+    'invalid_request',
+    /register/,
+  ],
+  [
+    'a number type without quotes',
+    opening({ chain: 'adam(1e-3, mu_dtype=bfloat16)', tensors }),
+    'malformed_chain',
+    /write "bfloat16"/,
+  ],
   ['a step without gradients', post({ step: 3 }), 'invalid_request', /grads/],
   [
     'a field that is none',

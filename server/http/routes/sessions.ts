@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import {
   ChangeRequest,
@@ -16,13 +17,17 @@ const params = Type.Object({ id: SessionId })
 
 /** `/v1/sessions` */
 export function sessionRoutes(app: Server, { sessions, registry, store }: Services): void {
-  app.put('/v1/sessions/:id', { schema: { params, body: OpenRequest } }, async (request, response) => {
-    const { chain } = request.body
-    const open =
-      chain === undefined ? request.body : { ...request.body, chain: await registry.lookUp(tenant, chain) }
-    const { created, session } = await sessions.open(`${tenant}/${request.params.id}`, open)
-    return reply(request, response.code(created ? 201 : 200).header('etag', etag(session.step)), session)
-  })
+  app.put(
+    '/v1/sessions/:id',
+    { schema: { params, body: OpenRequest }, preValidation: emptyAsNothing },
+    async (request, response) => {
+      const { chain } = request.body
+      const open =
+        chain === undefined ? request.body : { ...request.body, chain: await registry.lookUp(tenant, chain) }
+      const { created, session } = await sessions.open(`${tenant}/${request.params.id}`, open)
+      return reply(request, response.code(created ? 201 : 200).header('etag', etag(session.step)), session)
+    },
+  )
 
   app.get(
     '/v1/sessions/:id',
@@ -67,6 +72,11 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
       ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
     })
   })
+}
+
+/** No body at all means the same as an empty map. */
+const emptyAsNothing = async (request: FastifyRequest) => {
+  request.body ??= {}
 }
 
 export const etag = (step: number): string => `"${step}"`

@@ -54,7 +54,9 @@ export class Caller {
   }
 
   unavailable(what: string, reason: unknown): StoreUnavailable {
-    const message = reason instanceof Error ? reason.message : String(reason)
+    const given = reason instanceof Error ? reason.message : String(reason)
+    // What ioredis says then is about an option of its own.
+    const message = given.startsWith('Reached the max retries') ? 'no connection' : given
     const fault =
       this.#fault && this.#fault.message !== message ? ` (${this.#fault.message || this.#fault.name})` : ''
     return new StoreUnavailable(`Cannot ${what}: Redis at ${this.#place}: ${message}${fault}`, {

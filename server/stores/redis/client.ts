@@ -35,7 +35,12 @@ const parseCluster = (url: string) => {
 
 /** Connects in the background; what is called before waits for it, within the bounds above. */
 export const connect = (url: string): Client => {
-  if (!url.startsWith('redis-cluster:')) return new Redis(url, { ...options, retryStrategy })
+  if (!url.startsWith('redis-cluster:')) {
+    const database = new URL(url).pathname.slice(1)
+    if (!/^\d*$/.test(database))
+      throw new Error(`Cannot open database "${database}" of ${placeOf(url)}: expected a number, such as 0`)
+    return new Redis(url, { ...options, retryStrategy })
+  }
   const { nodes, auth, tls } = parseCluster(url)
   return new Cluster(nodes, {
     redisOptions: { ...options, ...auth, ...(tls && { tls: {} }) },

@@ -48,7 +48,7 @@ export class Stepd {
     this.#transport = transport
   }
 
-  /** Create the session, or attach to the one that exists with the same spec. */
+  /** Create the session, or attach to the one that exists with the same spec; without a spec, only attach. */
   open(id: string, spec: Spec = {}, signal?: AbortSignal): Promise<Session> {
     return open(this.#transport, id, spec, signal)
   }
@@ -61,7 +61,7 @@ export class Stepd {
     { grads, params, ...rest }: ApplyRequest<Form>,
     signal?: AbortSignal,
   ): Promise<{ readonly updates: Form }> {
-    const body = { ...rest, grads: toWire(grads), params: params && toWire(params) }
+    const body = { ...rest, grads: toWire('grads', grads), params: params && toWire('params', params) }
     const call = { method: 'POST', path: '/v1/apply', body, safe: true, signal } as const
     const reply = (await this.#transport.call(call)) as { readonly updates: unknown }
     return { ...reply, updates: fromWire(reply.updates) as Form }

@@ -62,7 +62,7 @@ const pathOf = (id: string): string => `/v1/sessions/${encodeURIComponent(id)}`
 
 /** Create the session, or attach to the one that exists with the same spec. */
 export async function open(transport: Transport, id: string, spec: Spec, signal?: AbortSignal) {
-  const body = { ...spec, params: spec.params && toWire(spec.params) }
+  const body = { ...spec, params: spec.params && toWire('params', spec.params) }
   const info = await transport.call({ method: 'PUT', path: pathOf(id), body, safe: true, signal })
   return new Session(transport, info as SessionInfo)
 }
@@ -109,7 +109,8 @@ export class Session {
       )
     }
     const of = want?.of ?? 'updates'
-    const body = { ...rest, step, grads: toWire(grads), params: params && toWire(params), want }
+    const sent = { grads: toWire('grads', grads), params: params && toWire('params', params) }
+    const body = { ...rest, ...sent, step, want }
     this.#underWay = true
     try {
       const path = `${this.#path}/steps`

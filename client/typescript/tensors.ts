@@ -15,10 +15,14 @@ export type Tensors = Float32Array | Readonly<Record<string, Float32Array>>
 export const sizeOf = (tensors: readonly Pick<TensorSpec, 'shape'>[]): number =>
   tensors.reduce((sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1), 0)
 
-/** The bytes of the tensors, not copied. */
-export function toWire(tensors: Tensors): Uint8Array | Readonly<Record<string, Uint8Array>> {
-  if (tensors instanceof Float32Array) return bytesOf(tensors)
-  return Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, bytesOf(values)]))
+/** The bytes of the tensors, not copied. `what` they are is for the error: programs in JavaScript have no types. */
+export function toWire(what: string, tensors: Tensors): Uint8Array | Readonly<Record<string, Uint8Array>> {
+  if (tensors instanceof Float32Array) return bytesOf(what, tensors)
+  if (kindOf(tensors) !== 'Object')
+    throw refusal(what, tensors, 'a Float32Array or an object of Float32Arrays by name')
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, values]) => [name, bytesOf(`${what}.${name}`, values)]),
+  )
 }
 
 /** Views of the answer's bytes where they lie on a multiple of four, as a Float32Array must; else copies. */
@@ -50,5 +54,14 @@ function add(params: Float32Array, updates: Float32Array, name: string): void {
   for (let i = 0; i < params.length; i += 1) params[i] = (params[i] ?? 0) + (updates[i] ?? 0)
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength)
+function bytesOf(what: string, values: Float32Array): Uint8Array {
+  if (!(values instanceof Float32Array)) throw refusal(what, values, 'a Float32Array')
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+}
+
+const refusal = (what: string, given: unknown, expected: string): TypeError =>
+  new TypeError(`Cannot send ${what}: given ${kindOf(given)}, expected ${expected}`)
+
+/** The built-in class that made the value, such as `Array`; `Object` for the others; `undefined`, `null`. */
+const kindOf = (value: unknown): string =>
+  value === undefined || value === null ? `${value}` : Object.prototype.toString.call(value).slice(8, -1)

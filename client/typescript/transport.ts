@@ -53,7 +53,7 @@ export class Transport {
   readonly #fetch: typeof fetch
 
   constructor(url: string, { key, retry, timeoutMs = 60_000, fetch: send }: ConnectOptions = {}) {
-    this.#base = new URL(url).href.replace(/\/+$/, '')
+    this.#base = addressOf(url)
     this.#headers = {
       accept: `${MSGPACK}, application/octet-stream`,
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -120,6 +120,15 @@ export class Transport {
       signal?.removeEventListener('abort', abort)
     }
   }
+}
+
+/** Without a scheme `127.0.0.1:8080` is no URL, and `localhost:8080` one of the scheme `localhost`. */
+function addressOf(url: string): string {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new TypeError(
+      `Cannot connect to '${url}': expected http://… or https://…, as http://127.0.0.1:8080`,
+    )
+  return new URL(url).href.replace(/\/+$/, '')
 }
 
 /** Fields left undefined are left out: msgpack has no such value. */

@@ -361,6 +361,59 @@ describe('the wire', () => {
   })
 })
 
+describe('what is refused before it is sent', () => {
+  // Programs in JavaScript can give what the types forbid.
+  const given = (value: unknown) => value as Float32Array
+  const cases: readonly [unknown, RegExp][] = [
+    [
+      [1, 2],
+      /^Cannot send grads: given Array, expected a Float32Array or an object of Float32Arrays by name$/,
+    ],
+    [undefined, /^Cannot send grads: given undefined, expected a Float32Array or an object/],
+    [null, /^Cannot send grads: given null, /],
+    [2, /^Cannot send grads: given Number, /],
+    [new Float64Array(2), /^Cannot send grads: given Float64Array, /],
+    [new Map([['w', new Float32Array(2)]]), /^Cannot send grads: given Map, /],
+    [{ w: [1, 2] }, /^Cannot send grads\.w: given Array, expected a Float32Array$/],
+    [
+      { w: new Float32Array(2), b: undefined },
+      /^Cannot send grads\.b: given undefined, expected a Float32Array$/,
+    ],
+  ]
+  for (const [grads, message] of cases) {
+    it(`gradients of which ${message.source.slice(1)}`, async (t) => {
+      const { run, steps } = await session(t, swift, stepped(floats(0)))
+      await assert.rejects(run.step(given(grads)), { name: 'TypeError', message })
+      assert.equal(steps().length, 0)
+      assert.equal((await run.step(new Float32Array(1))).step, 5)
+    })
+  }
+
+  it('parameters and gradients of a step, an open and an apply', async (t) => {
+    const { run, url, steps } = await session(t, swift, stepped(floats(0)))
+    const stepd = connect(url)
+    const one = new Float32Array(1)
+    const params = given([1])
+    const spec = { chain: 'sgd(1.0)', tensors: [] }
+    const refused = { name: 'TypeError', message: /^Cannot send params: given Array, / }
+    await assert.rejects(run.step(one, { params }), refused)
+    await assert.rejects(stepd.open('other', { ...spec, params }), refused)
+    await assert.rejects(stepd.apply({ ...spec, params, grads: one }), refused)
+    await assert.rejects(
+      stepd.apply({ ...spec, grads: params }),
+      /^TypeError: Cannot send grads: given Array, /,
+    )
+    assert.equal(steps().length, 0)
+  })
+
+  it('an address that is none of http', () => {
+    for (const url of ['127.0.0.1:8080', 'localhost:8080', 'ftp://localhost', '']) {
+      const message = `Cannot connect to '${url}': expected http://… or https://…, as http://127.0.0.1:8080`
+      assert.throws(() => connect(url), { name: 'TypeError', message })
+    }
+  })
+})
+
 describe('applyUpdates', () => {
   it('adds in place, packed or named', () => {
     const packed = new Float32Array([1, 2])

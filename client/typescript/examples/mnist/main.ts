@@ -9,13 +9,14 @@ import { connect } from '../../index.ts'
 import { drawCurve } from './curve.ts'
 import { readDigits } from './data.ts'
 import { accuracy, initialParams, layers, tensors } from './model.ts'
-import { type Options, readOptions, USAGE } from './options.ts'
+import { type Options, readOptions } from './options.ts'
 import { Progress } from './progress.ts'
 import { uniform } from './random.ts'
 import { REFERENCE_CHAIN, Reference } from './reference.ts'
 import { report, type Summary } from './report.ts'
 import { startServer } from './server.ts'
 import { train } from './train.ts'
+import { USAGE } from './usage.ts'
 
 const SEED = 1
 
@@ -60,6 +61,19 @@ async function run(options: Options, url: string, signal: AbortSignal): Promise<
   }
 }
 
+/** The file, or undefined when it cannot be written: that loses the curve, not the report. */
+function writeCurve({ batch, accuracy, chain, losses }: Summary, file: string): string | undefined {
+  const title = `MNIST through stepd: ${layers} network, batch ${batch}, test accuracy ${(100 * accuracy).toFixed(2)} %`
+  const subtitle = chain.length > 80 ? `${chain.slice(0, 79)}…` : chain
+  try {
+    writeFileSync(file, drawCurve({ title, subtitle, losses }))
+    return file
+  } catch (error) {
+    complain(`Cannot write the loss curve: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   if (options.help) return console.log(USAGE)
@@ -71,17 +85,15 @@ async function main(): Promise<void> {
   server?.failed.catch((error: unknown) => stopping.abort(error))
   try {
     const summary = await run(options, server?.url ?? options.url ?? '', stopping.signal)
-    const accuracy = `test accuracy ${(100 * summary.accuracy).toFixed(2)} %`
-    const title = `MNIST through stepd: ${layers} network, batch ${summary.batch}, ${accuracy}`
-    const subtitle = summary.chain.length > 80 ? `${summary.chain.slice(0, 79)}…` : summary.chain
-    writeFileSync(options.out, drawCurve({ title, subtitle, losses: summary.losses }))
-    console.log(report(summary, options))
+    console.log(report(summary, { json: options.json, curve: writeCurve(summary, options.out) }))
   } finally {
     await server?.stop()
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error)
+function complain(message: unknown): void {
+  console.error(message)
   process.exitCode = 1
-})
+}
+
+main().catch((error: unknown) => complain(error instanceof Error ? error.message : error))

@@ -1,5 +1,3 @@
-import type { Options } from './options.ts'
-
 export interface Summary {
   readonly chain: string
   readonly epochs: number
@@ -18,11 +16,14 @@ export interface Summary {
   readonly distance: number | undefined
 }
 
-/** The summary as text, or as one JSON object. */
-export function report(summary: Summary, { json, out }: Pick<Options, 'json' | 'out'>): string {
+/** The summary as text, or as one JSON object, with the file of the loss curve where it could be written. */
+export function report(
+  summary: Summary,
+  { json, curve }: { json: boolean; curve: string | undefined },
+): string {
   const { losses, ...rest } = summary
   const loss = mean(losses.slice(-100))
-  if (json) return JSON.stringify({ ...rest, loss, curve: out })
+  if (json) return JSON.stringify({ ...rest, loss, curve })
   const { steps, seconds, distance } = summary
   const ms = (part: number): string => `${((1000 * part) / steps).toFixed(1)} ms`
   const own = distance === undefined ? '' : `, TensorFlow.js's own Adam ${ms(seconds.reference)}`
@@ -35,7 +36,7 @@ export function report(summary: Summary, { json, out }: Pick<Options, 'json' | '
     `loss           ${loss.toFixed(4)} (mean of the last ${Math.min(100, losses.length)} batches)`,
     `test accuracy  ${(100 * summary.accuracy).toFixed(2)} %`,
     ...compared,
-    `loss curve     ${out}`,
+    ...(curve === undefined ? [] : [`loss curve     ${curve}`]),
   ].join('\n')
 }
 

@@ -1,4 +1,4 @@
-import { Expr } from '../expression/index.ts'
+import { apply, constant, Expr } from '../expression/index.ts'
 
 /** Values that are always equal, as one object: common subexpressions are found, and bodies can be compared. */
 export class Interner {
@@ -9,6 +9,12 @@ export class Interner {
   intern(expr: Expr): Expr {
     const seen = this.#seen.get(expr)
     if (seen !== undefined) return seen
+    const quotient = byReciprocal(expr)
+    if (quotient !== undefined) {
+      const known = this.intern(quotient)
+      this.#seen.set(expr, known)
+      return known
+    }
     const args = expr.args.map((arg) => this.intern(arg))
     // Not the rank: what is elementwise treats tensors of every rank alike.
     const kept = expr.extent === 'axes' ? expr.kept : ''
@@ -24,4 +30,15 @@ export class Interner {
   id(expr: Expr): number {
     return this.#ids.get(expr) ?? -1
   }
+}
+
+/**
+ * An array divided by a scalar, as the product with its reciprocal: one division a step in place of one an element,
+ * which would cost more than reading it. At most one unit in the last place is lost.
+ */
+function byReciprocal({ node, args, extent }: Expr): Expr | undefined {
+  const [a, b] = args
+  if (node.op !== 'div' || a === undefined || b === undefined) return undefined
+  const isArray = (x: Pick<Expr, 'extent'>) => x.extent === 'element' || x.extent === 'axes'
+  return isArray({ extent }) && !isArray(b) ? apply('mul', a, apply('div', constant(1), b)) : undefined
 }

@@ -60,6 +60,8 @@ export interface Engine {
   readonly dtypes: readonly Dtype[]
   /** Bytes that a piece of state takes. */
   stateBytes(plan: Plan): number
+  /** Why sessions of this plan cannot be held, as the end of a sentence; undefined when they can. */
+  refuse(plan: Plan): string | undefined
   open(plan: Plan, start: Start): Promise<Replica>
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { combine, float64, neutral, roundToBf16 } from '../compiler/float64.ts'
-import type { Pass, Phase, Plan, StatePiece } from '../compiler/plan.ts'
+import { type Pass, type Phase, type Plan, type StatePiece, sizeOf } from '../compiler/plan.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
@@ -12,10 +12,19 @@ export function referenceEngine(): Engine {
     numerics: `reference-1-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
     dtypes,
     stateBytes: (plan) => plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0),
+    refuse(plan) {
+      const largest = Math.max(...plan.tensors.map(sizeOf))
+      return largest > limit
+        ? `a tensor has ${largest} elements, and the engine reference takes at most ${limit}`
+        : undefined
+    },
     open: async (plan, start) => new ReferenceReplica(plan, startOf(plan, start)),
     close: async () => {},
   }
 }
+
+/** Elements of a tensor: values of a step are kept as arrays of that length, a dozen at a time. */
+const limit = 2 ** 28
 
 /** Number type in which a piece is saved. */
 const typeOf = (piece: StatePiece) => (piece.definition.type === 'BF16' ? 'BF16' : 'F64')

@@ -1,7 +1,7 @@
 import type { ApplyRequest } from '../../schemas/index.ts'
 import { printChain, readChain } from '../chains/index.ts'
 import type { Engine, StepOutput } from '../engines/engine.ts'
-import { prepare } from './prepare.ts'
+import { checkFits, prepare } from './prepare.ts'
 import type { Programs } from './program.ts'
 
 /** One step from fresh state, of which nothing is kept. */
@@ -16,6 +16,7 @@ export async function apply(
     tensors,
     keeps: false,
   })
+  checkFits(plan, engine)
   const { event, ask } = prepare(request, { plan, sizes, tensors, keeps: false }, engine)
   const options = Float64Array.from(plan.options.values())
   const replica = await engine.open(plan, { options })

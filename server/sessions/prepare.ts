@@ -73,6 +73,13 @@ export function prepare(
   }
 }
 
+/** @throws Problem `invalid_request` where the engine cannot hold a session of the plan */
+export function checkFits(plan: Plan, engine: Engine): void {
+  const reason = engine.refuse(plan)
+  if (reason !== undefined)
+    throw new Problem('invalid_request', `The session is too large: ${reason}`, { path: '/tensors' })
+}
+
 export function checkDtype(field: string, dtype: Dtype, { name, dtypes }: Engine): void {
   if (!dtypes.includes(dtype))
     throw new Problem(

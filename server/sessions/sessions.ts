@@ -15,7 +15,7 @@ import { describe } from './describing.ts'
 import { digest, type Event, type StepEvent, writeEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
 import { checkAttach, specOf } from './opening.ts'
-import { checkDtype, prepare } from './prepare.ts'
+import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
 import { checkRetry, elsewhere, keepsNone, notFound } from './refusals.ts'
 import { writeSafetensors } from './safetensors.ts'
@@ -62,7 +62,8 @@ export class Sessions {
     return this.#queues.run(key, async () => {
       const spec = specOf(request)
       if (spec === undefined) return { created: false, session: await this.#describe(key) }
-      const { sizes } = programs.of(spec)
+      const { sizes, plan } = programs.of(spec)
+      checkFits(plan, engine)
       const { params, params_dtype = 'F32', ttl_s = defaultTtl } = request
       checkDtype('params_dtype', params_dtype, engine)
       const given = params && readBuffer(params, params_dtype, spec.tensors, sizes, 'params')

@@ -214,6 +214,13 @@ const refusals: readonly (readonly [string, InjectOptions, ErrorCode, RegExp, ob
   ],
   ['a shape with a 0', opening({ chain, tensors: [{ name: 'w', shape: [0] }] }), 'invalid_request', />= 1/],
   [
+    'a shape that no memory holds',
+    opening({ chain, tensors: [{ name: 'w', shape: [2 ** 30, 4] }] }),
+    'invalid_request',
+    /too large: .* at most/,
+    { path: '/tensors' },
+  ],
+  [
     'another chain',
     opening({ chain: 'sgd(0.1)', tensors }, 'victim'),
     'spec_conflict',

@@ -5,11 +5,6 @@ const alignment = 64
 /** Vectors are read whole, also the last one of an array. */
 const slack = 16
 
-/** The engine's memory is full: what was asked for, what there is, and what would help. */
-export class OutOfMemory extends Error {
-  override readonly name = 'OutOfMemory'
-}
-
 interface Range {
   readonly at: number
   readonly size: number
@@ -30,6 +25,7 @@ export class Arena {
   #free: Range[] = []
   readonly #taken = new Map<number, number>()
   #length: number
+  #bytes = 0
 
   constructor() {
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared: true })
@@ -38,8 +34,9 @@ export class Arena {
     this.#length = page
   }
 
-  get empty(): boolean {
-    return this.#taken.size === 0
+  /** Bytes that are taken. */
+  get taken(): number {
+    return this.#bytes
   }
 
   /** The address of a range of at least so many bytes; undefined where it does not fit any more. */
@@ -50,6 +47,7 @@ export class Arena {
     const { at, size: found } = this.#free[i] as Range
     this.#free.splice(i, 1, ...(found > size ? [{ at: at + size, size: found - size }] : []))
     this.#taken.set(at, size)
+    this.#bytes += size
     return at
   }
 
@@ -57,6 +55,7 @@ export class Arena {
     const size = this.#taken.get(at)
     if (size === undefined) throw new Error(`Nothing was taken at ${at}`)
     this.#taken.delete(at)
+    this.#bytes -= size
     this.#release({ at, size })
   }
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { sizeOf } from '../../compiler/plan.ts'
+import { type Plan, sizeOf } from '../../compiler/plan.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine } from '../engine.ts'
 import { Arena } from './arena.ts'
@@ -8,8 +8,10 @@ import { WasmPrograms } from './program.ts'
 import { typeOf, WasmReplica } from './replica.ts'
 import { Threads } from './threads.ts'
 
-/** Bytes of sessions above which they do not share an arena. */
-const shared = 2 ** 28
+/** A memory of 32-bit addresses, less a little for what a step notes down. */
+const limit = 2 ** 32 - 2 ** 26
+/** State that sessions may have in an arena that they share: the rest is for the buffers of their steps. */
+const shared = 2 ** 30
 
 /** Plans as fused SIMD passes over memory, in WebAssembly: no native install, at memory speed. */
 export function wasmEngine({
@@ -19,25 +21,36 @@ export function wasmEngine({
 } = {}): Engine {
   const programs = new WasmPrograms(new Modules())
   const threads = new Threads(count)
-  let common: Arena | undefined
+  const common = new Set<Arena>()
   const stateBytes: Engine['stateBytes'] = (plan) =>
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
+  /** With a gradient, parameters and a reply. */
+  const inAll = (plan: Plan) =>
+    stateBytes(plan) + plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0)
+  const arenaFor = (plan: Plan): Arena => {
+    if (inAll(plan) > shared / 4) return new Arena()
+    const found = [...common].find((arena) => arena.taken < shared) ?? new Arena()
+    common.add(found)
+    return found
+  }
   return {
     name: 'wasm',
     numerics: `wasm-1-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
     dtypes: ['F32', 'BF16', 'F16'],
     stateBytes,
+    refuse(plan) {
+      const bytes = inAll(plan)
+      return bytes > limit
+        ? `it needs ${bytes} bytes with the buffers of a step, and the engine wasm has at most ${limit}`
+        : undefined
+    },
     async open(plan, start) {
-      const elements = plan.tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0)
-      const needed = stateBytes(plan) + 12 * elements
-      const limit = 2 ** 32 - 2 ** 24
-      if (needed > limit)
-        throw new Error(
-          `The session needs ${needed} bytes with its buffers; the engine wasm has at most ${limit}`,
-        )
-      if (needed > shared) return new WasmReplica(plan, start, new Arena(), programs, threads)
-      common ??= new Arena()
-      return new WasmReplica(plan, start, common, programs, threads)
+      const arena = arenaFor(plan)
+      return new WasmReplica(plan, start, arena, programs, threads, () => {
+        if (arena.taken > 0) return
+        common.delete(arena)
+        threads.forget(arena)
+      })
     },
     close: () => threads.close(),
   }

@@ -41,6 +41,7 @@ export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memo
 /** The same, kept with the arena: an instance serves all sessions in it. */
 export function runIn(arena: Arena, { id, module }: Compiled): Run {
   const known = arena.instances.get(id) ?? instantiate(module, arena.memory)
+  if (arena.instances.size >= kept) arena.instances.clear()
   arena.instances.set(id, known)
   return known
 }

@@ -1,7 +1,7 @@
 import { combine, neutral } from '../../compiler/float64.ts'
 import { type Plan, type StatePiece, sizeOf } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
-import { type Dtype, narrow, widen } from '../dtypes.ts'
+import { bytesOf, type Dtype, narrow, widen } from '../dtypes.ts'
 import type { Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from '../engine.ts'
 import type { Arena } from './arena.ts'
 import type { Format } from './formats.ts'
@@ -25,33 +25,45 @@ export class WasmReplica implements Replica {
   readonly #threads: Threads
   /** By place in `plan.state`: the address of an element slot. */
   readonly #addresses: readonly number[]
+  readonly #release: () => void
   #scalars: Float64Array
 
-  constructor(plan: Plan, start: Start, arena: Arena, programs: WasmPrograms, threads: Threads) {
+  /** `release` is called when the session has left the arena. */
+  constructor(
+    plan: Plan,
+    start: Start,
+    arena: Arena,
+    programs: WasmPrograms,
+    threads: Threads,
+    release: () => void,
+  ) {
     this.#plan = plan
     this.#arena = arena
     this.#programs = programs
     this.#threads = threads
+    this.#release = release
     this.#scalars = new Float64Array(plan.state.length)
     this.#addresses = plan.state.map((piece, i) => {
-      const bytes = startOf(plan, piece, i, start)
-      if (piece.definition.extent !== 'element') {
-        this.#scalars[i] = widen({ dtype: 'F64', bytes })[0] ?? Number.NaN
-        return 0
-      }
-      return this.#place(bytes)
+      const value = startOf(plan, piece, i, start)
+      if (piece.definition.extent === 'element') return this.#place(piece, value)
+      this.#scalars[i] =
+        typeof value === 'number' ? value : (widen({ dtype: 'F64', bytes: value })[0] ?? Number.NaN)
+      return 0
     })
   }
 
-  #take(bytes: number): number {
-    const at = this.#arena.take(bytes)
-    if (at === undefined) throw new OutOfArena(bytes)
-    return at
-  }
-
-  #place(bytes: Uint8Array): number {
-    const at = this.#take(bytes.length)
-    this.#arena.bytes(at, bytes.length).set(bytes)
+  #place(piece: StatePiece, value: number | Uint8Array): number {
+    const dtype = typeOf(piece)
+    const length = piece.size * bytesOf[dtype]
+    const at = this.#arena.take(length)
+    if (at === undefined) throw new OutOfArena(length)
+    const bytes = this.#arena.bytes(at, length)
+    if (typeof value !== 'number') bytes.set(value)
+    else if (dtype === 'F32') new Float32Array(bytes.buffer, at, piece.size).fill(value)
+    else
+      new Uint16Array(bytes.buffer, at, piece.size).fill(
+        new Uint16Array(narrow(Float64Array.of(value), dtype).buffer)[0] ?? 0,
+      )
     return at
   }
 
@@ -104,6 +116,7 @@ export class WasmReplica implements Replica {
 
   close(): void {
     for (const at of this.#addresses) if (at > 0) this.#arena.give(at)
+    this.#release()
   }
 }
 
@@ -114,21 +127,17 @@ class OutOfArena extends Error {
   }
 }
 
-function startOf(plan: Plan, piece: StatePiece, i: number, start: Start): Uint8Array {
+/** What a piece starts as: bytes, or one number for all of it. */
+function startOf(plan: Plan, piece: StatePiece, i: number, start: Start): number | Uint8Array {
   const dtype = typeOf(piece)
   if ('saved' in start) {
     const saved = start.saved[i]
     if (saved === undefined) throw new Error(`There is no saved piece ${i} of ${plan.state.length}`)
     return converted(saved, dtype)
   }
-  const { definition, size, tensor = 0 } = piece
-  if (definition.init !== 'parameters') {
-    const value = initial(plan, definition.init, start.options)
-    return value === 0
-      ? new Uint8Array(size * (dtype === 'F64' ? 8 : dtype === 'F32' ? 4 : 2))
-      : narrow(new Float64Array(size).fill(value), dtype)
-  }
-  const bytes = start.parameters?.parts[tensor]
+  const { init } = piece.definition
+  if (init !== 'parameters') return initial(plan, init, start.options)
+  const bytes = start.parameters?.parts[piece.tensor ?? 0]
   if (start.parameters === undefined || bytes === undefined)
     throw new Error('State starts as the parameters, and there are none')
   return converted({ dtype: start.parameters.dtype, bytes }, dtype)

@@ -14,6 +14,11 @@ export interface Task {
 /** Elements up to which a pass is run where it is asked for: a hop between threads would cost more. */
 const small = 1 << 17
 
+/** An arena that is no longer used. */
+export interface Forget {
+  readonly forget: number
+}
+
 export interface Job {
   readonly id: number
   readonly arena: { readonly id: number; readonly memory?: WebAssembly.Memory }
@@ -57,6 +62,11 @@ export class Threads {
     }
   }
 
+  /** Let go of an arena's memory. */
+  forget(arena: Arena): void {
+    for (const worker of this.#workers ?? []) worker.forget(arena)
+  }
+
   async close(): Promise<void> {
     await Promise.all((this.#workers ?? []).map((worker) => worker.close()))
   }
@@ -96,6 +106,10 @@ class Helper {
       this.#waiting.set(job.id, { resolve, reject })
       this.#worker.postMessage(message)
     })
+  }
+
+  forget({ id }: Arena): void {
+    if (this.#arenas.delete(id)) this.#worker.postMessage({ forget: id } satisfies Forget)
   }
 
   async close(): Promise<void> {

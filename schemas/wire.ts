@@ -13,7 +13,11 @@ export const Dtype = Type.Enum(['F32', 'BF16', 'F16', 'F64'])
 export type Dtype = Static<typeof Dtype>
 
 /** All tensors back to back, or one `bin` a name. */
-export const Buffer = Type.Union([Bin, Type.Record(Type.String(), Bin)])
+const NamedBins = Type.Unsafe<Record<string, Uint8Array>>({
+  type: 'object',
+  additionalProperties: { bin: true },
+})
+export const Buffer = Type.Union([Bin, NamedBins])
 export type Buffer = Static<typeof Buffer>
 
 export const TensorSpec = Type.Object(
@@ -37,7 +41,11 @@ export const SessionId = Type.String({
   description: '1 to 128 of A-Z a-z 0-9 . _ ~ -, and not . or ..',
 })
 const Ttl = Type.Integer({ minimum: 1, maximum: 315_360_000 })
-const Hyperparams = Type.Record(Type.String(), Type.Number())
+const Numbers = Type.Unsafe<Record<string, number>>({
+  type: 'object',
+  additionalProperties: { type: 'number' },
+})
+const Hyperparams = Numbers
 
 /** `PUT /v1/sessions/{id}` */
 export const OpenRequest = Type.Object(
@@ -107,7 +115,7 @@ export const StepRequest = Type.Object(
 )
 export type StepRequest = Static<typeof StepRequest>
 
-export const Stats = Type.Record(Type.String(), Type.Number())
+export const Stats = Numbers
 
 const computed = {
   updates: Type.Optional(Buffer),

@@ -12,15 +12,27 @@ export function locateHyperparams(
   given: Readonly<Record<string, number>>,
 ): readonly (readonly [index: number, value: number])[] {
   const paths = [...options.keys()]
+  const named = new Map<number, string>()
   return Object.entries(given).map(([name, value]) => {
-    const matches = paths.includes(name) ? [name] : paths.filter((path) => path.endsWith(`.${name}`))
+    const matches = paths.includes(name) ? [name] : paths.filter((path) => path.split('.').at(-1) === name)
     const [path] = matches
     if (path === undefined) throw unknown(name, paths)
     if (matches.length > 1) {
       const detail = `hyperparams.${name} could be any of ${matches.join(', ')}: name one of these`
       throw new Problem('bad_option', detail, { path: `/hyperparams/${name}` })
     }
-    return [paths.indexOf(path), value]
+    const index = paths.indexOf(path)
+    const other = named.get(index)
+    if (other !== undefined)
+      throw new Problem(
+        'bad_option',
+        `hyperparams.${other} and hyperparams.${name} are the same option: set it once`,
+        {
+          path: `/hyperparams/${name}`,
+        },
+      )
+    named.set(index, name)
+    return [index, value]
   })
 }
 

@@ -1,7 +1,9 @@
-import type { Term } from '../expression/index.ts'
+import { Problem } from '../../schemas/errors.ts'
+import { isTerm, type Setting, type Term } from '../expression/index.ts'
 import { parseChain } from './parse.ts'
 import { printChain } from './print.ts'
 import { resolve } from './resolve.ts'
+import { isList, limits } from './syntax.ts'
 import { fromTree } from './tree.ts'
 
 export { catalogue } from './catalogue.ts'
@@ -11,8 +13,19 @@ export { printChain } from './print.ts'
 export { record } from './record.ts'
 
 /** An expression in either form as the one chain that it means. */
-export const readChain = (expression: unknown): Term =>
-  resolve(typeof expression === 'string' ? parseChain(expression) : fromTree(expression))
+export function readChain(expression: unknown): Term {
+  const term = resolve(typeof expression === 'string' ? parseChain(expression) : fromTree(expression))
+  const calls = countCalls(term)
+  if (calls <= limits.calls) return term
+  const detail = `The chain makes ${calls} calls of transformations and schedules, at most ${limits.calls} may be`
+  throw new Problem('malformed_chain', detail)
+}
+
+const countCalls = (setting: Setting): number => {
+  if (isTerm(setting)) return [...setting.args.values()].reduce<number>((n, arg) => n + countCalls(arg), 1)
+  const items = isList(setting) ? setting : setting instanceof Map ? [...setting.values()] : []
+  return (items as readonly Setting[]).reduce<number>((n, item) => n + countCalls(item), 0)
+}
 
 /** The canonical text of a chain. */
 export const canonical = (expression: unknown): string => printChain(readChain(expression))

@@ -49,6 +49,8 @@ export const limits = {
   depth: 32,
   /** Calls, numbers, strings and all other values together. */
   values: 4096,
+  /** Calls alone: each is at least a link, and all links are one computation. */
+  calls: 128,
   /** Characters of the name of a call or of a keyword. */
   name: 200,
 } as const

@@ -1,5 +1,5 @@
 import { Problem } from '../../schemas/index.ts'
-import type { Appended, Head, StoredSession } from '../stores/store.ts'
+import { type Appended, type Head, StateLost, type StoredSession } from '../stores/store.ts'
 import type { Event } from './journal.ts'
 import { type Ask, Live, type Until, type Workshop } from './live.ts'
 import type { Programs } from './program.ts'
@@ -13,6 +13,8 @@ export interface CopiesOptions extends Workshop {
   readonly memoryLimit: number
 }
 
+const attempts = 4
+
 /** This server's copies of sessions, and how each is brought to where the journal is. */
 export class Copies {
   readonly #options: CopiesOptions
@@ -23,12 +25,20 @@ export class Copies {
     this.#residents = new Residents(options.memoryLimit, busy)
   }
 
-  /** Do something with a session. Where its copy is of another incarnation than the store's, once more. */
-  async with<T>(key: string, work: (live: Live) => Promise<T | undefined>): Promise<T> {
+  /**
+   * Check a request against a session, then act on it. A copy may be behind, or of a session that was deleted and made
+   * again: what it refuses is checked once more against the session as it is now. So is a request for which `act` finds
+   * nothing any more.
+   */
+  async with<C, T>(
+    key: string,
+    check: (live: Live) => C,
+    act: (live: Live, checked: C) => Promise<T | undefined>,
+  ): Promise<T> {
     for (let attempt = 0; attempt < 2; attempt++) {
-      const live = this.#residents.get(key) ?? (await this.#load(key))
+      const { live, checked } = await this.#checked(key, check)
       try {
-        const result = await work(live)
+        const result = await act(live, checked)
         if (result !== undefined) return result
       } catch (error) {
         // A refusal changed nothing. Whatever else happened, the copy can no longer be trusted; the journal can.
@@ -40,11 +50,32 @@ export class Copies {
     throw notFound(key)
   }
 
+  async #checked<C>(
+    key: string,
+    check: (live: Live) => C,
+  ): Promise<{ readonly live: Live; readonly checked: C }> {
+    const resident = this.#residents.get(key)
+    if (resident !== undefined) {
+      try {
+        return { live: resident, checked: check(resident) }
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error
+      }
+    }
+    const live = await this.current(key)
+    return { live, checked: check(live) }
+  }
+
   /** A session as the store has it now. */
-  async current(key: string, stored: StoredSession): Promise<Live> {
+  async current(key: string, known?: StoredSession): Promise<Live> {
+    const stored = known ?? (await this.#options.store.get(key))
+    if (stored === undefined) {
+      await this.drop(key)
+      throw notFound(key)
+    }
     const live = this.#residents.get(key)
     if (live === undefined || live.incarnation !== stored.incarnation) return this.#load(key)
-    return live.at.id === stored.head.id || (await live.catchUp()) ? live : this.#load(key)
+    return live.at.id === stored.head.id || (await this.#caughtUp(live)) ? live : this.#load(key)
   }
 
   /** Bring a copy up to an entry just appended. What others appended before it is folded first. */
@@ -54,37 +85,62 @@ export class Copies {
     event: Event,
     ask?: Ask,
   ): Promise<Live> {
-    if (previous !== live.at.id) return this.#upTo(live, head, ask)
-    await live.snapshotIfDue(bytesOf(event))
-    await live.fold(head, event, this.#options.engine.numerics, ask)
-    return live
+    const ready = live.at.id === previous ? live : await this.#upTo(live, { seq: head.seq - 1 })
+    // Others went on in the meantime, and a snapshot stands for the entry by now.
+    if (ready.at.id !== previous) {
+      if (event.kind === 'step') throw stepPast(head.step, ready.at.step)
+      return ready
+    }
+    // Not for what is no step: the latest step must stay in the journal, so that its reply can be made again.
+    if (event.kind === 'step' || head.step === 0) await ready.snapshotIfDue(bytesOf(event))
+    await ready.fold(head, event, this.#options.engine.numerics, ask)
+    return ready
   }
 
   /** Bring a copy to the latest step with the reply that is asked for. */
   async replay(live: Live, head: Head, ask: Ask): Promise<Live> {
     const same = live.last?.step === head.step && JSON.stringify(live.last.ask) === JSON.stringify(ask)
-    return same ? live : this.#upTo(live, head, ask)
+    if (same) return live
+    const now = await this.#upTo(live, { seq: head.seq, reply: { step: head.step, ask } })
+    if (now.last?.step === head.step) return now
+    const stored = await this.#options.store.get(live.key)
+    throw stepPast(head.step, stored?.head.step ?? now.at.step)
   }
 
-  /** Fold up to `head` and no further: beyond it, the reply asked for would be gone. */
-  async #upTo(live: Live, head: Head, ask?: Ask): Promise<Live> {
-    const until: Until = { seq: head.seq, step: head.step, ...(ask === undefined ? {} : { ask }) }
-    const behind = live.at.step < head.step
-    const now = behind && (await live.catchUp(until)) ? live : await this.#load(live.key, until)
-    // Others went on in the meantime, and a snapshot stands for the step by now.
-    if (ask !== undefined && now.last?.step !== head.step) throw stepPast(head.step, now.at.step)
-    return now
+  /** Fold up to an entry and no further: beyond it, a reply asked for would be gone. */
+  async #upTo(live: Live, until: Until): Promise<Live> {
+    if (live.at.seq < until.seq && (await this.#caughtUp(live, until))) return live
+    const now = await this.#load(live.key, until)
+    if (now.incarnation === live.incarnation) return now
+    throw notFound(live.key)
   }
 
+  /** A copy that broke while it was folded must not stay. */
+  async #caughtUp(live: Live, until?: Until): Promise<boolean> {
+    try {
+      return await live.catchUp(until)
+    } catch (error) {
+      await this.drop(live.key)
+      throw error
+    }
+  }
+
+  /** Snapshot, then journal: all of it, or until an entry. */
   async #load(key: string, until?: Until): Promise<Live> {
     await this.drop(key)
-    const stored = await this.#options.store.get(key)
-    if (stored === undefined) throw notFound(key)
-    const spec = readSpec(stored.record)
-    const program = this.#options.programs.of(spec)
-    const live = await Live.load(() => new Live(this.#options, key, stored, spec, program), until)
-    await this.#residents.put(live)
-    return live
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const stored = await this.#options.store.get(key)
+      if (stored === undefined) throw notFound(key)
+      const spec = readSpec(stored.record)
+      const live = new Live(this.#options, key, stored, spec, this.#options.programs.of(spec))
+      // A snapshot that was put in the meantime has dropped what was about to be read: begin from that one.
+      if ((await live.begin()) && (await live.catchUp(until))) {
+        await this.#residents.put(live)
+        return live
+      }
+      await live.close()
+    }
+    throw new StateLost(`The journal of ${key} does not follow its snapshot, read ${attempts} times`)
   }
 
   drop(key: string): Promise<void> {

@@ -36,11 +36,10 @@ export interface Workshop {
   readonly warn: (message: string, error: unknown) => void
 }
 
-/** How far to fold, and what the reply of the step there is to hold. */
+/** How far to fold, and what the reply of a step on the way is to hold. */
 export interface Until {
   readonly seq: number
-  readonly step: number
-  readonly ask?: Ask
+  readonly reply?: { readonly step: number; readonly ask: Ask }
 }
 
 interface Position {
@@ -48,8 +47,6 @@ interface Position {
   readonly id: string
   readonly step: number
 }
-
-const attempts = 4
 
 /**
  * A session folded up to some entry of its journal: its state in engine memory. It may be behind the journal, never
@@ -84,19 +81,6 @@ export class Live {
     this.#at = { seq: 0, id: stored.incarnation, step: 0 }
   }
 
-  /** Snapshot, then journal: all of it, or until an entry. */
-  static async load(make: () => Live, until?: Until): Promise<Live> {
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      const live = make()
-      await live.#begin()
-      // A snapshot that was put in the meantime has dropped what was about to be read: begin from that one.
-      if (await live.catchUp(until)) return live
-      await live.close()
-    }
-    const { key } = make()
-    throw new StateLost(`The journal of ${key} does not follow its snapshot, read ${attempts} times`)
-  }
-
   get at(): Position {
     return this.#at
   }
@@ -111,32 +95,36 @@ export class Live {
     return this.#replica !== undefined
   }
 
-  async #begin(): Promise<void> {
+  /** Start from the snapshot, if there is one. False when it is of another session by now. */
+  async begin(): Promise<boolean> {
     const { engine, store } = this.#workshop
     const { plan } = this.program
     const snapshot = await store.snapshot(this.key)
     if (snapshot === undefined) {
       if (!this.spec.keeps) this.#replica = await engine.open(plan, { options: this.options })
-      return
+      return true
     }
-    const { saved, step, options, exactFrom, numerics } = readSnapshot(plan, snapshot)
+    const { saved, incarnation, step, options, exactFrom, numerics } = readSnapshot(plan, snapshot)
+    if (incarnation !== this.incarnation) return false
     this.options.set(options)
     this.#replica = await engine.open(plan, { saved })
     this.#at = { seq: snapshot.seq, id: snapshot.id, step }
     this.#exactFrom = exactFrom
     this.#notice(numerics)
+    return true
   }
 
   /** Fold what the journal has beyond this. False when it does not follow: then this must be loaded again. */
   async catchUp(until?: Until): Promise<boolean> {
     for await (const entry of this.#workshop.store.entries(this.key, this.#at.seq)) {
-      if (until !== undefined && entry.seq > until.seq) return true
+      if (until !== undefined && entry.seq > until.seq) break
       if (entry.previous !== this.#at.id) return false
       const { event, numerics } = readEvent(entry, this.program.sizes)
-      await this.fold(entry, event, numerics, entry.step === until?.step ? until.ask : undefined)
+      const { reply } = until ?? {}
+      await this.fold(entry, event, numerics, entry.step === reply?.step ? reply.ask : undefined)
       this.#bytes += entry.body.length
     }
-    return true
+    return until === undefined || this.#at.seq >= until.seq
   }
 
   /** Make the state that of after an entry, which is the next one. */
@@ -174,11 +162,12 @@ export class Live {
     const { budget, engine, store, warn } = this.#workshop
     const outgrown =
       this.#entries >= budget.entries || this.#bytes > Math.max(budget.bytes, budget.states * this.stateBytes)
-    const due = this.started && this.#at.step > 0 && (outgrown || this.#foreign)
+    const due = this.started && (outgrown || this.#foreign)
     if (!due || this.#saving !== undefined) return
     const saved = await this.#replicaOrThrow().save()
     const { seq, id, step } = this.#at
     const { meta, body } = writeSnapshot(this.program.plan, saved, {
+      incarnation: this.incarnation,
       step,
       numerics: engine.numerics,
       exactFrom: this.#exactFrom,

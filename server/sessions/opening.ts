@@ -7,8 +7,13 @@ import { differences, type Spec } from './spec.ts'
  *
  * @throws Problem `invalid_request`, and what is wrong with the chain
  */
-export function specOf({ chain, tensors, params, seed = 0 }: OpenRequest): Spec | undefined {
-  if (chain === undefined && tensors === undefined) return undefined
+export function specOf({ chain, tensors, params, ...rest }: OpenRequest): Spec | undefined {
+  if (chain === undefined && tensors === undefined) {
+    const extra = Object.keys(rest).at(0) ?? (params === undefined ? undefined : 'params')
+    if (extra === undefined) return undefined
+    const detail = `${extra} is only taken with chain and tensors: to attach send {}`
+    throw new Problem('invalid_request', detail, { path: `/${extra}` })
+  }
   if (chain === undefined || tensors === undefined) {
     const field = chain === undefined ? 'chain' : 'tensors'
     const detail = `An open has both chain and tensors, or neither to attach; ${field} is missing`
@@ -20,8 +25,21 @@ export function specOf({ chain, tensors, params, seed = 0 }: OpenRequest): Spec 
     if (names.has(name))
       throw new Problem('invalid_request', `Two tensors are called ${name}: names are unique`, { path })
     names.add(name)
+    const reason = badName(name)
+    if (reason !== undefined)
+      throw new Problem('invalid_request', `A tensor cannot be called ${JSON.stringify(name)}: ${reason}`, {
+        path,
+      })
   }
-  return { chain: printChain(readChain(chain)), tensors, keeps: params !== undefined, seed }
+  return { chain: printChain(readChain(chain)), tensors, keeps: params !== undefined, seed: rest.seed ?? 0 }
+}
+
+/** Why a name cannot be a tensor's. */
+function badName(name: string): string | undefined {
+  if (/\p{Surrogate}/u.test(name)) return 'half of a surrogate pair is no character'
+  return name === '__proto__' || name === '__metadata__'
+    ? 'msgpack decoders and safetensors files take it for their own'
+    : undefined
 }
 
 /** @throws Problem `spec_conflict` where the session that is there was opened otherwise */

@@ -32,6 +32,10 @@ export const keepsNone = (): Problem =>
     'The server keeps no parameters of this session: open one with params to have them kept',
   )
 
+/** The server is to keep parameters, and whoever made the session did not send them. */
+export const neverArrived = (): Problem =>
+  new Problem('missing_params', 'The session keeps parameters that never arrived: open it again with params')
+
 export const notFound = (key: string): Problem => {
   const id = key.slice(key.indexOf('/') + 1)
   return new Problem(

@@ -17,7 +17,7 @@ import type { Ask, Live } from './live.ts'
 import { checkAttach, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
-import { checkRetry, elsewhere, keepsNone, notFound } from './refusals.ts'
+import { checkRetry, elsewhere, keepsNone, neverArrived, notFound } from './refusals.ts'
 import { writeSafetensors } from './safetensors.ts'
 import { packSpec, readSpec, type Spec, schemaHash } from './spec.ts'
 
@@ -71,8 +71,12 @@ export class Sessions {
       const { created, session } = await store.create(key, fresh)
       checkAttach(readSpec(session.record), spec)
       // Also when its creator died before: the first parameters in the journal count.
-      if (given !== undefined && session.head.seq === 0)
-        await this.#copies.with(key, (live) => this.#record(live, { kind: 'params', params: given }))
+      if (given !== undefined)
+        await this.#copies.with(
+          key,
+          () => ({ kind: 'params', params: given }) as const,
+          async (live, event) => (live.started ? live : this.#record(live, event)),
+        )
       return { created, session: await this.#describe(key) }
     })
   }
@@ -80,26 +84,28 @@ export class Sessions {
   async step(key: string, request: StepRequest, lap: Lap): Promise<StepResult> {
     return this.#queues.run(key, async () => {
       lap('queue')
-      return this.#copies.with(key, async (live) => {
-        const { event, ask } = this.#check(live, request)
-        lap('decode')
-        return this.#take(live, request.step, event, ask, lap)
-      })
+      return this.#copies.with(
+        key,
+        (live) => this.#check(live, request),
+        (live, { event, ask }) => {
+          lap('decode')
+          return this.#take(live, request.step, event, ask, lap)
+        },
+      )
     })
   }
 
   /** All that can be wrong with a step, found before anything is written. */
   #check({ program, spec, started }: Live, request: StepRequest): ReturnType<typeof prepare> {
-    const hash = schemaHash(spec.tensors)
-    if (request.schema_hash !== undefined && request.schema_hash !== hash) {
-      const detail = `schema_hash is ${request.schema_hash}, the session's tensors have ${hash}`
+    const { schema_hash } = request
+    if (schema_hash !== undefined && schema_hash !== schemaHash(spec.tensors)) {
+      const detail = `schema_hash is ${schema_hash}, the session's tensors have ${schemaHash(spec.tensors)}`
       throw new Problem('schema_mismatch', detail)
     }
     const terms = { plan: program.plan, sizes: program.sizes, tensors: spec.tensors, keeps: spec.keeps }
     const prepared = prepare(request, terms, this.#options.engine)
     if (started) return prepared
-    const detail = 'The session keeps parameters that never arrived: open it again with params'
-    throw new Problem('missing_params', detail)
+    throw neverArrived()
   }
 
   /** Append a step and fold it; undefined when the session is not the one that the request was checked against. */
@@ -162,7 +168,8 @@ export class Sessions {
       const stored = await this.#options.store.get(key)
       if (stored === undefined) throw notFound(key)
       const live = await this.#copies.current(key, stored)
-      if (!live.started || !live.spec.keeps) throw keepsNone()
+      if (!live.spec.keeps) throw keepsNone()
+      if (!live.started) throw neverArrived()
       const pieces = await live.params(dtype)
       const { tensors, chain } = live.spec
       const file = writeSafetensors(
@@ -180,15 +187,23 @@ export class Sessions {
     step?: number,
   ): Promise<SessionReply> {
     return this.#queues.run(key, async () => {
-      if (hyperparams !== undefined || step !== undefined) {
-        await this.#copies.with(key, async (live) => {
-          const changes = locateHyperparams(live.program.plan.options, hyperparams ?? {})
-          return this.#record(live, { kind: 'hyperparams', changes }, step)
-        })
-      }
+      const changing = Object.keys(hyperparams ?? {}).length > 0
+      if (changing) {
+        await this.#copies.with(
+          key,
+          (live) => locateHyperparams(live.program.plan.options, hyperparams ?? {}),
+          (live, changes) => this.#record(live, { kind: 'hyperparams', changes }, step),
+        )
+      } else if (step !== undefined) await this.#checkStep(key, step)
       if (ttl_s !== undefined && !(await this.#options.store.setTtl(key, ttl_s * 1000))) throw notFound(key)
       return this.#describe(key)
     })
+  }
+
+  async #checkStep(key: string, wanted: number): Promise<void> {
+    const stored = await this.#options.store.get(key)
+    if (stored === undefined) throw notFound(key)
+    if (stored.head.step !== wanted) throw elsewhere(stored.head.step, wanted)
   }
 
   async delete(key: string): Promise<void> {

@@ -6,6 +6,8 @@ import { formatVersion, packr, unpack } from './spec.ts'
 
 /** What a snapshot says beside the state itself. */
 export interface SnapshotMeta {
+  /** The session that it is of: another of the same key may have taken its place. */
+  readonly incarnation: string
   readonly step: number
   /** Fingerprint of the engine that made it. */
   readonly numerics: string

@@ -221,6 +221,37 @@ const refusals: readonly (readonly [string, InjectOptions, ErrorCode, RegExp, ob
     { path: '/tensors' },
   ],
   [
+    'a name that is not a field of its own',
+    post({ step: 3, grads: { w: g.subarray(4), b: g.subarray(16), 'b\n': [1] } }),
+    'invalid_request',
+    /bytes/,
+  ],
+  [
+    'one option under two names',
+    post({ step: 3, grads: g, hyperparams: { b1: 0.5, '1.b1': 0.6 } }),
+    'bad_option',
+    /same option/,
+  ],
+  [
+    'a path with other positions',
+    post({ step: 3, grads: g, hyperparams: { '0.learning_rate': 1 } }),
+    'bad_option',
+    /1\.learning_rate/,
+  ],
+  [
+    'a chain of too many calls',
+    opening({ chain: `chain(${'clip(1.0),'.repeat(200)})`, tensors }),
+    'malformed_chain',
+    /at most 128/,
+  ],
+  ['an attach with a seed', opening({ seed: 5 }, 'victim'), 'invalid_request', /send \{\}/],
+  [
+    'a tensor called __metadata__',
+    opening({ chain, tensors: [{ name: '__metadata__', shape: [] }] }),
+    'invalid_request',
+    /__metadata__/,
+  ],
+  [
     'another chain',
     opening({ chain: 'sgd(0.1)', tensors }, 'victim'),
     'spec_conflict',

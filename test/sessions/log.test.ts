@@ -173,3 +173,73 @@ test('parameters that the creator could not send are sent by the next open; the 
   await two.open(key, { chain, tensors, params: f32(...new Array(16).fill(9)) })
   assert.deepEqual(bytes(await step(two, 1)), first)
 })
+
+test('the latest step can be retried after a change of hyperparams, also where the journal is full', async () => {
+  const store = await openStore('memory:')
+  const one = sessionsOn({ store })
+  const expected = await undisturbed(1)
+  await open(one)
+  const first = await step(one, 1)
+  assert.deepEqual(bytes(first), expected[0])
+  for (let n = 2; n <= 12; n++) {
+    const reply = await step(one, n)
+    await one.change(key, { hyperparams: { learning_rate: n / 1000 } })
+    const again = await step(sessionsOn({ store }), n)
+    assert.equal(again.replayed, true)
+    assert.deepEqual(bytes(again), bytes(reply))
+  }
+})
+
+test('changes of nothing write nothing', async () => {
+  const store = await openStore('memory:')
+  const one = sessionsOn({ store })
+  await open(one)
+  const before = (await store.get(key))?.head.seq
+  for (let n = 0; n < 5; n++) await one.change(key, { hyperparams: {} }, 0)
+  assert.equal((await store.get(key))?.head.seq, before)
+})
+
+test('servers that take turns keep the journal bounded', async () => {
+  const store = await openStore('memory:')
+  const servers = [sessionsOn({ store }), sessionsOn({ store })] as const
+  await open(servers[0])
+  for (let n = 1; n <= 60; n++) await step(servers[n % 2] as Sessions, n)
+  for (const server of servers) await server.close()
+  let entries = 0
+  for await (const _ of store.entries(key, 0)) entries++
+  assert.ok(entries <= small.entries + 2, `${entries} entries`)
+})
+
+test('a copy of a session that was made again otherwise refuses nothing that the new one takes', async () => {
+  const store = await openStore('memory:')
+  const [one, two] = [sessionsOn({ store }), sessionsOn({ store })]
+  await open(one)
+  await step(one, 1)
+  await two.delete(key)
+  await two.open(key, { chain: 'sgd(1.0)', tensors: [{ name: 'v', shape: [2] }] })
+  const { output } = await one.step(
+    key,
+    { step: 1, grads: f32(1, 2), hyperparams: { learning_rate: 2 } },
+    noLap,
+  )
+  assert.deepEqual(Buffer.concat(output.parts ?? []), Buffer.from(f32(-2, -4)))
+})
+
+test('hyperparams may change before the parameters arrive', async () => {
+  const store = await openStore('memory:')
+  const one = sessionsOn({ store })
+  const dying = new Proxy(store, {
+    get(target, name) {
+      if (name === 'append') return () => Promise.reject(new Error('gone'))
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  await assert.rejects(open(sessionsOn({ store: dying })), /gone/)
+  await one.change(key, { hyperparams: { learning_rate: 0.5 } })
+  const other = sessionsOn({ store })
+  await assert.rejects(step(other, 1), { code: 'missing_params' })
+  await open(one)
+  assert.equal((await step(other, 1)).step, 1)
+  assert.equal((await other.describe(key)).hyperparams['2.learning_rate'], 0.5)
+})

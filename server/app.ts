@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from './config.ts'
 import { openEngine } from './engines/index.ts'
+import { Drain } from './http/drain.ts'
 import { buildServer, type ServerOptions } from './http/server.ts'
 import type { Server } from './http/services.ts'
 import { Programs } from './sessions/program.ts'
@@ -10,6 +11,8 @@ import { openStore } from './stores/index.ts'
 
 const budget = { entries: 512, bytes: 2 ** 22, states: 2 }
 const queueLimit = 64
+/** How long requests under way may take to end when the server stops, in milliseconds. */
+const drainLimit = 9000
 
 /** Put a server together: the only place that chooses implementations. */
 export async function buildApp(
@@ -40,12 +43,15 @@ export async function buildApp(
     now: () => performance.now(),
   }
   const { bodyLimit, requestTimeout } = config
-  const app = buildServer(services, { bodyLimit, requestTimeout, logger })
+  const drain = new Drain()
+  const app = buildServer(services, { bodyLimit, requestTimeout, logger, drain })
   for (const message of warnings) app.log.warn(message)
   app.log.info(
     { engine: engine.name, numerics: engine.numerics, store: store.name },
     `Engine ${engine.name} (${reason}), store ${store.name}`,
   )
+  // Before the connections are closed: what is under way is answered first.
+  app.addHook('preClose', () => drain.idle(drainLimit))
   app.addHook('onClose', async () => {
     await sessions.close()
     await engine.close()

@@ -1,7 +1,7 @@
 import type { Axes, Expr, Extent, Trace } from '../expression/index.ts'
 import { type Alike, groupBodies } from './group.ts'
 import type { Commit, Pass, Phase, Plan, Reduction, Scalar, Stage, StatePiece } from './plan.ts'
-import { sizeOf } from './plan.ts'
+import { placeKey, sizeOf } from './plan.ts'
 
 const isScalar = (x: Expr) => x.extent === 'host' || x.extent === 'tree' || x.extent === 'tensor'
 
@@ -24,6 +24,7 @@ export function compile(trace: Trace): Plan {
     commits,
     options: trace.options,
     state,
+    places: new Map(state.map(({ slot, tensor }, i) => [placeKey(slot, tensor), i])),
     registers: schedule.registers(trace.tensors.length),
     exposed,
     needs: { parameters: leaves.has('parameter'), loss: leaves.has('loss') },
@@ -32,7 +33,7 @@ export function compile(trace: Trace): Plan {
 
 /** State in a fixed order: slots as the first tensor that has them names them, tensors in declared order. */
 function layOut({ tensors, bodies }: Trace): StatePiece[] {
-  const slots = new Map(bodies.flatMap(({ slots }) => [...slots]))
+  const slots = new Map([...new Set(bodies)].flatMap((body) => [...body.slots]))
   return [...slots].flatMap(([slot, definition]): StatePiece[] => {
     if (definition.extent === 'session') return [{ slot, definition, size: 1 }]
     return tensors.flatMap((tensor, i) => {

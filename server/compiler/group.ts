@@ -11,12 +11,19 @@ export interface Alike {
 export function groupBodies(bodies: readonly Body[]): Alike[] {
   const interner = new Interner()
   const groups = new Map<string, { tensors: number[]; body: Body }>()
+  const known = new Map<Body, { tensors: number[]; body: Body }>()
   bodies.forEach((recorded, tensor) => {
+    const seen = known.get(recorded)
+    if (seen !== undefined) {
+      seen.tensors.push(tensor)
+      return
+    }
     const body = internBody(recorded, interner)
     const signature = sign(body, interner)
-    const group = groups.get(signature)
-    if (group === undefined) groups.set(signature, { tensors: [tensor], body })
-    else group.tensors.push(tensor)
+    const group = groups.get(signature) ?? { tensors: [], body }
+    group.tensors.push(tensor)
+    groups.set(signature, group)
+    known.set(recorded, group)
   })
   return [...groups.values()]
 }

@@ -14,6 +14,8 @@ export interface Plan {
   /** Paths of options that may change between steps, in the order in which a step gives them, and their start. */
   readonly options: ReadonlyMap<string, number>
   readonly state: readonly StatePiece[]
+  /** Places in `state`, by `placeKey`. */
+  readonly places: ReadonlyMap<string, number>
   readonly registers: Registers
   /** Scalars to show, by name. */
   readonly exposed: ReadonlyMap<string, Expr>
@@ -84,6 +86,9 @@ export interface Registers {
   readonly length: number
   readonly base: ReadonlyMap<Expr, number>
 }
+
+/** What a piece of state is found by: its slot, and its tensor where it has one. */
+export const placeKey = (slot: string, tensor: number | undefined): string => `${slot}/${tensor ?? ''}`
 
 /** Number of elements of a tensor. */
 export const sizeOf = (tensor: Tensor): number => tensor.shape.reduce((n, d) => n * d, 1)

@@ -1,6 +1,6 @@
 import { type Expr, listed } from '../expression/index.ts'
 import { combine, float64, neutral } from './float64.ts'
-import type { Plan, Scalar } from './plan.ts'
+import { type Plan, placeKey, type Scalar } from './plan.ts'
 
 /** What the scalars of a step are computed from. */
 export interface Inputs {
@@ -93,7 +93,7 @@ export class Scalars {
   }
 
   #piece(slot: string, tensor: number | undefined): number {
-    return this.#plan.state.findIndex((piece) => piece.slot === slot && piece.tensor === tensor)
+    return this.#plan.places.get(placeKey(slot, tensor)) ?? -1
   }
 }
 

@@ -1,5 +1,5 @@
 import { combine, float64, neutral, roundToBf16 } from '../compiler/float64.ts'
-import { type Pass, type Phase, type Plan, type StatePiece, sizeOf } from '../compiler/plan.ts'
+import { type Pass, type Phase, type Plan, placeKey, type StatePiece, sizeOf } from '../compiler/plan.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
@@ -142,7 +142,7 @@ class Run {
   }
 
   #piece(slot: string, tensor: number): number {
-    return this.#input.plan.state.findIndex((piece) => piece.slot === slot && piece.tensor === tensor)
+    return this.#input.plan.places.get(placeKey(slot, tensor)) ?? -1
   }
 
   #reducedOf(index: number): Map<Expr, Float64Array> {

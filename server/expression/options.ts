@@ -80,6 +80,12 @@ export function number(fallback?: number, bounds: Bounds = {}): Option<Expr> {
   }
 }
 
+/** A number that only matters at the start: it cannot change between steps. */
+export const startNumber = (fallback: number): Option<Expr> => ({
+  ...number(fallback),
+  bind: (s) => constant(s as number),
+})
+
 /** A number that may be left out altogether, which is a decision. */
 export function optionalNumber(bounds: Bounds = {}): Option<Expr | null> {
   return {

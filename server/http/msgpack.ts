@@ -3,6 +3,7 @@ import { gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Packr } from 'msgpackr'
 import { Problem } from '../../schemas/index.ts'
+import { checkPlain } from './plain.ts'
 
 export const msgpackTypes = ['application/msgpack', 'application/x-msgpack', 'application/vnd.msgpack']
 
@@ -15,7 +16,9 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
   app.removeAllContentTypeParsers()
   const whole = { parseAs: 'buffer', bodyLimit } as const
   app.addContentTypeParser(msgpackTypes, whole, async (request: FastifyRequest, body: Buffer) => {
-    return decode(await decompress(request, body, bodyLimit), 'msgpack', (bytes) => packr.unpack(bytes))
+    const bytes = await decompress(request, body, bodyLimit)
+    if (bytes.length > 0) checkPlain(bytes)
+    return decode(bytes, 'msgpack', (plain) => packr.unpack(plain))
   })
   app.addContentTypeParser('application/json', whole, async (request: FastifyRequest, body: Buffer) => {
     if (request.routeOptions.config.binary)
@@ -28,7 +31,7 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
 }
 
 async function decompress(request: FastifyRequest, body: Buffer, limit: number): Promise<Buffer> {
-  const encoding = request.headers['content-encoding'] ?? 'identity'
+  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
   if (encoding === 'identity') return body
   if (encoding !== 'gzip')
     throw new Problem('unsupported_media_type', `Content-Encoding is ${encoding}, expected gzip or none`)

@@ -6,6 +6,7 @@ import { StateLost, StoreUnavailable } from '../stores/store.ts'
 export function replyProblem(response: FastifyReply, { code, message, more }: Problem): FastifyReply {
   const { status } = errors[code]
   const { retry_after, ...rest } = more
+  if (Array.isArray(more.allow)) response.header('allow', more.allow.join(', '))
   if (retryable(status)) response.header('retry-after', String(retry_after ?? 1))
   return response
     .code(status)
@@ -48,6 +49,8 @@ function fromFastify(error: FastifyError, request: FastifyRequest, limit: number
     }
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_BAD_URL':
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+    case 'FST_ERR_ASYNC_CONSTRAINT':
       return new Problem('malformed_body', error.message)
     case 'FST_ERR_VALIDATION':
       return invalid(error, request)
@@ -101,6 +104,9 @@ function invalid({ validation, validationContext = 'body' }: FastifyError, reque
 }
 
 function unforeseen(error: unknown, request: FastifyRequest): Problem {
+  // The client hung up: nobody reads the answer, and nothing is wrong here.
+  if (request.raw.aborted)
+    return new Problem('request_timeout', 'The request broke off before it was all there')
   request.log.error(error)
   return new Problem(
     'internal_error',

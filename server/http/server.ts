@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { errors, Problem } from '../../schemas/index.ts'
+import type { Drain } from './drain.ts'
 import { readBodies } from './msgpack.ts'
 import { problemBody, replyProblem, toProblem } from './problem.ts'
 import { applyRoute } from './routes/apply.ts'
@@ -15,20 +16,28 @@ import type { Server, Services } from './services.ts'
 export interface ServerOptions {
   readonly bodyLimit: number
   readonly requestTimeout: number
+  readonly drain: Drain
   readonly logger: FastifyServerOptions['logger']
 }
 
 /** Everything of HTTP: the protocol is in `schemas/README.md`. */
 export function buildServer(
   services: Services,
-  { bodyLimit, requestTimeout, logger }: ServerOptions,
+  { bodyLimit, requestTimeout, logger, drain }: ServerOptions,
 ): Server {
   const app = fastify({
     logger: logger ?? false,
     bodyLimit,
     requestTimeout,
     // How often Node looks for requests that take too long; by default every 30 s.
-    http: { connectionsCheckingInterval: Math.min(requestTimeout, 5000) },
+    http: {
+      connectionsCheckingInterval: Math.min(requestTimeout, 5000),
+      requestTimeout,
+      headersTimeout: Math.min(60_000, requestTimeout),
+    },
+    frameworkErrors: (error, request, response) => {
+      replyProblem(response, toProblem(error, request, bodyLimit))
+    },
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler,
     ajv: {
@@ -44,6 +53,7 @@ export function buildServer(
       plugins: [addBin],
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
+  drain.attach(app)
   readBodies(app as unknown as FastifyInstance, bodyLimit)
   app.setErrorHandler((error, request, response) =>
     replyProblem(response, toProblem(error, request, bodyLimit)),
@@ -67,26 +77,18 @@ const addBin: AjvPlugin = (ajv) => {
   return ajv.addKeyword({ keyword: 'bin', validate: isBin, errors: false })
 }
 
+const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const
+
 function notFound(app: Server, method: string, url: string): Problem {
   const path = url.split('?')[0] ?? ''
-  const others = (['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const).filter(
-    (other) => other !== method && app.findRoute({ url: path, method: other }) !== null,
-  )
-  const allowed = others.length > 0 ? others : methodsOf(app, path)
-  if (allowed.length > 0)
-    return new Problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, found ${method}`, {
-      allow: allowed,
-    })
+  const allow = methods.filter((other) => app.findRoute({ url: path, method: other }) !== null)
+  if (allow.length > 0)
+    return new Problem('method_not_allowed', `${path} takes ${allow.join(', ')}, found ${method}`, { allow })
   return new Problem(
     'route_not_found',
-    `There is no route ${method} ${path}: the API is under /v1, see its protocol page`,
+    `There is no route ${method} ${path}: the API is under /v1, as schemas/README.md of the project says`,
   )
 }
-
-const methodsOf = (app: Server, url: string): string[] =>
-  ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'].filter(
-    (method) => app.findRoute({ url, method: method as 'GET' }) !== null,
-  )
 
 /** Requests that never became one: too slow, or not HTTP. */
 function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -1,4 +1,4 @@
-import { flag, number, optionalNumber, rate } from '../expression/index.ts'
+import { flag, number, optionalNumber, rate, startNumber } from '../expression/index.ts'
 import { optimizer } from '../transformations/form/define.ts'
 import { scaleByLearningRate } from '../transformations/scale_by_learning_rate.ts'
 import { scaleByRms } from '../transformations/scale_by_rms.ts'
@@ -15,7 +15,7 @@ export const rmsprop = optimizer({
     learning_rate: rate(),
     decay: number(0.9),
     eps: number(1e-8),
-    initial_scale: number(0),
+    initial_scale: startNumber(0),
     eps_in_sqrt: flag(true),
     centered: flag(false),
     momentum: optionalNumber(),

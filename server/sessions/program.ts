@@ -15,31 +15,43 @@ export interface Program {
   readonly sizes: readonly number[]
 }
 
-const kept = 256
+/** Programs that are kept, and tensors of all of them together. */
+const kept = { programs: 256, tensors: 200_000 } as const
 
 /** Programs of the specifications used last. */
 export class Programs {
   readonly #known = new Map<string, Program>()
+  #tensors = 0
 
   of(spec: Pick<Spec, 'chain' | 'tensors' | 'keeps'>): Program {
     const key = JSON.stringify([spec.chain, spec.keeps, spec.tensors.map(({ name, shape }) => [name, shape])])
-    const known = this.#known.get(key) ?? build(spec.chain, spec.tensors, spec.keeps)
+    const known = this.#known.get(key)
+    const program = known ?? build(spec.chain, spec.tensors, spec.keeps)
     this.#known.delete(key)
-    this.#known.set(key, known)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > kept && oldest !== undefined) this.#known.delete(oldest)
-    return known
+    this.#known.set(key, program)
+    if (known === undefined) this.#tensors += program.sizes.length
+    for (const [oldest, { sizes }] of this.#known) {
+      if (this.#known.size <= kept.programs && this.#tensors <= kept.tensors) break
+      this.#known.delete(oldest)
+      this.#tensors -= sizes.length
+    }
+    return program
   }
 }
 
 function build(chain: string, specs: readonly TensorSpec[], keep: boolean): Program {
   const term = readChain(chain)
   const tensors = specs.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
-  const plan = (keep: boolean, stats: boolean) => compile(record(term, tensors, { keep, stats }))
+  const compiled = (keep: boolean, stats: boolean) => compile(record(term, tensors, { keep, stats }))
+  const plan = compiled(keep, false)
+  let measured: Plan | undefined
   return {
-    plan: plan(keep, false),
-    measured: plan(keep, true),
-    needs: plan(false, false).needs,
+    plan,
+    get measured() {
+      measured ??= compiled(keep, true)
+      return measured
+    },
+    needs: keep ? compiled(false, false).needs : plan.needs,
     sizes: tensors.map(({ shape }) => shape.reduce((n, d) => n * d, 1)),
   }
 }

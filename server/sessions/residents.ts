@@ -44,6 +44,6 @@ export class Residents {
   }
 }
 
-/** State, and a reply of four bytes an element. */
+/** State, a reply of four bytes an element, and what is noted of the session and of each piece of its state. */
 const weigh = ({ stateBytes, program }: Live): number =>
-  stateBytes + 4 * program.sizes.reduce((sum, n) => sum + n, 0)
+  stateBytes + 4 * program.sizes.reduce((sum, n) => sum + n, 0) + 4096 + 512 * program.plan.state.length

@@ -1,4 +1,4 @@
-import { counter, flag, full, number, type Slot, zeros } from '../expression/index.ts'
+import { counter, flag, full, number, type Slot, startNumber, zeros } from '../expression/index.ts'
 import { transformation } from './form/define.ts'
 import { ema, inverseRoot, unbias } from './form/moments.ts'
 
@@ -12,7 +12,7 @@ u = g / √(nu − mu² + eps)    or, without eps_in_sqrt, g / (√(nu − mu²)
   options: {
     decay: number(0.9),
     eps: number(1e-8),
-    initial_scale: number(0),
+    initial_scale: startNumber(0),
     eps_in_sqrt: flag(true),
     bias_correction: flag(false),
   },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Engine } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
+import { Drain } from '../../server/http/drain.ts'
 import { buildServer } from '../../server/http/server.ts'
 import { Programs } from '../../server/sessions/program.ts'
 import { Registry } from '../../server/sessions/registry.ts'
@@ -89,7 +90,12 @@ test('internal_error: an engine that breaks once loses nothing', async () => {
     warn: (message) => assert.fail(message),
   })
   const services = { sessions, registry: new Registry(store), programs, engine, store, now: () => 0 }
-  const server = buildServer(services, { bodyLimit: 1e6, requestTimeout: 1e4, logger: false })
+  const server = buildServer(services, {
+    bodyLimit: 1e6,
+    requestTimeout: 1e4,
+    logger: false,
+    drain: new Drain(),
+  })
   const app = TestApp.of(server)
   await app.send('PUT', '/v1/sessions/a', open)
   await app.send('POST', '/v1/sessions/a/steps', { step: 1, grads })

@@ -252,6 +252,28 @@ const refusals: readonly (readonly [string, InjectOptions, ErrorCode, RegExp, ob
     /__metadata__/,
   ],
   [
+    'an extension type',
+    raw('POST', steps, Buffer.from([0x81, 0xa1, 0x61, 0xd4, 1, 2])),
+    'malformed_body',
+    /extension/,
+    { position: 4 },
+  ],
+  [
+    'a key twice',
+    raw('POST', steps, Buffer.from([0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2])),
+    'malformed_body',
+    /twice/,
+  ],
+  ['a key that is no string', raw('POST', steps, Buffer.from([0x81, 1, 1])), 'malformed_body', /no string/],
+  ['a deep body', raw('POST', steps, Buffer.alloc(100, 0x91)), 'malformed_body', /deep/],
+  ['a path that cannot be decoded', { method: 'GET', url: '/v1/sessions/%ff' }, 'malformed_body', /./],
+  [
+    'an id that is too long',
+    { method: 'GET', url: `/v1/sessions/${'a'.repeat(300)}` },
+    'malformed_body',
+    /./,
+  ],
+  [
     'another chain',
     opening({ chain: 'sgd(0.1)', tensors }, 'victim'),
     'spec_conflict',
@@ -369,27 +391,32 @@ test('overloaded: more requests for one session than may wait', async () => {
   for (const answer of refused) check(answer, 'overloaded')
 })
 
-test('request_timeout: a request that does not arrive', async () => {
-  const slow = await TestApp.start({ requestTimeout: 200 })
-  try {
-    await slow.server.listen({ port: 0, host: '127.0.0.1' })
-    const answer = await sendSlowly((slow.server.server.address() as AddressInfo).port)
-    assert.match(answer, /^HTTP\/1.1 408 /)
-    const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
-    assert.equal(body.code, 'request_timeout')
-    seen.add('request_timeout')
-  } finally {
-    await slow.close()
-  }
-})
+const header =
+  'POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Length: 99\r\n'
+for (const [what, begun] of [
+  ['headers', header.slice(0, -9)],
+  ['a body', `${header}\r\nabc`],
+] as const) {
+  test(`request_timeout: ${what} that do not arrive`, async () => {
+    const slow = await TestApp.start({ requestTimeout: 200 })
+    try {
+      await slow.server.listen({ port: 0, host: '127.0.0.1' })
+      const answer = await sendSlowly((slow.server.server.address() as AddressInfo).port, begun)
+      assert.match(answer, /^HTTP\/1.1 408 /)
+      const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
+      assert.equal(body.code, 'request_timeout')
+      seen.add('request_timeout')
+    } finally {
+      await slow.close()
+    }
+  })
+}
 
 /** Half of a request, then nothing; resolves to what comes back until the server hangs up. */
-function sendSlowly(port: number): Promise<string> {
+function sendSlowly(port: number, begun: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let got = ''
-    const socket = connect(port, '127.0.0.1', () =>
-      socket.write('POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Le'),
-    )
+    const socket = connect(port, '127.0.0.1', () => socket.write(begun))
     socket.on('data', (data) => {
       got += data
     })
@@ -411,4 +438,9 @@ test('every code of the table is raised', () => {
     (code) => !seen.has(code as ErrorCode) && !elsewhere.includes(code as ErrorCode),
   )
   assert.deepEqual(missing, [])
+})
+
+test('a method that is not taken is told which are', async () => {
+  const { headers } = await app.raw({ method: 'DELETE', url: steps })
+  assert.equal(headers.allow, 'POST')
 })

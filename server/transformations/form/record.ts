@@ -19,7 +19,37 @@ export function trace(
   options: ReadonlyMap<string, number>,
   asked: Asked,
 ): Trace {
-  return { tensors, options, bodies: tensors.map((tensor) => body(link, tensor, asked)) }
+  // Tensors of one shape are treated alike, so one recording does for all, unless a transformation asks for the name.
+  const known = new Map<string, Body>()
+  const bodies = tensors.map((tensor) => {
+    const shape = tensor.shape.join()
+    const same = known.get(shape)
+    if (same !== undefined) return same
+    const watched = new Watched(tensor)
+    const recorded = body(link, watched, asked)
+    if (!watched.named) known.set(shape, recorded)
+    return recorded
+  })
+  return { tensors, options, bodies }
+}
+
+/** A tensor that notes whether its name was asked for. */
+class Watched implements Tensor {
+  readonly shape: readonly number[]
+  readonly rank: number
+  readonly #name: string
+  named = false
+
+  constructor({ name, shape, rank }: Tensor) {
+    this.#name = name
+    this.shape = shape
+    this.rank = rank
+  }
+
+  get name(): string {
+    this.named = true
+    return this.#name
+  }
 }
 
 function body(link: Link, tensor: Tensor, asked: Asked): Body {

@@ -1,0 +1,111 @@
+import { env } from 'node:process'
+import type { Plan } from '../../compiler/plan.ts'
+import { bytesOf } from '../dtypes.ts'
+import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from '../engine.ts'
+import { missing } from './addon.ts'
+import { Host } from './host.ts'
+import type { SentPlan } from './messages.ts'
+import { type Parcel, pack } from './parcel.ts'
+import { typeOf } from './replica.ts'
+
+export interface TensorflowEngine extends Engine {
+  /** Whether it computes on a GPU. */
+  readonly gpu: boolean
+  /** Tensors that TensorFlow holds. */
+  count(): Promise<number>
+}
+
+/**
+ * Plans as TensorFlow operations, with state on the GPU where there is one.
+ * @throws Error that says what is missing, where TensorFlow is not set up
+ */
+export async function tensorflowEngine({ threads }: { readonly threads: number }): Promise<TensorflowEngine> {
+  const lacking = missing()
+  if (lacking !== undefined) throw new Error(`The engine tensorflow cannot start: ${lacking}`)
+  configure(threads)
+  const host = new Host()
+  const { version, gpu } = await host.call('start', undefined)
+  let opened = 0
+  return {
+    name: 'tensorflow',
+    numerics: `tensorflow-1-${version}-${gpu ? 'gpu' : `cpu${threads}`}-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
+    dtypes: ['F32', 'BF16', 'F16'],
+    gpu,
+    stateBytes: (plan) => plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0),
+    // What the device has room for is known when it has no more: that step fails, and others go on.
+    refuse: () => undefined,
+    async open(plan, start) {
+      const replica = opened++
+      const parcel = await packStart(start)
+      await host.call('open', { replica, plan, start: parcel.content }, parcel.buffers)
+      return new RemoteReplica(host, replica)
+    },
+    count: () => host.call('count', undefined),
+    close: () => host.end(),
+  }
+}
+
+/** TensorFlow takes its settings from the environment, and from nowhere else. What the user has set stays. */
+function configure(threads: number): void {
+  env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
+  env.TF_NUM_INTRAOP_THREADS ??= String(threads)
+}
+
+const plansKept = 16
+
+/** A session's state in the worker of TensorFlow. */
+class RemoteReplica implements Replica {
+  readonly #host: Host
+  readonly #replica: number
+  /** Plans that the worker has, by their place. */
+  readonly #plans: Plan[] = []
+
+  constructor(host: Host, replica: number) {
+    this.#host = host
+    this.#replica = replica
+  }
+
+  async step({ plan, gradients, parameters, ...rest }: StepInput): Promise<StepOutput> {
+    const [sent, given] = [await packTensors(gradients), parameters && (await packTensors(parameters))]
+    const input = {
+      ...rest,
+      gradients: sent.content,
+      ...(given === undefined ? {} : { parameters: given.content }),
+    }
+    const gets = { replica: this.#replica, plan: this.#send(plan), input }
+    return this.#host.call('step', gets, [...sent.buffers, ...(given?.buffers ?? [])])
+  }
+
+  #send(plan: Plan): SentPlan {
+    const at = this.#plans.indexOf(plan)
+    if (at >= 0) return { at }
+    if (this.#plans.length === plansKept) this.#plans.length = 0
+    return { at: this.#plans.push(plan) - 1, plan }
+  }
+
+  save(): Promise<readonly SavedPiece[]> {
+    return this.#host.call('save', { replica: this.#replica })
+  }
+
+  close(): void {
+    // Where the worker has ended, the state is gone already.
+    this.#host.call('close', { replica: this.#replica }).catch(() => {})
+  }
+}
+
+async function packTensors({ dtype, parts }: Tensors): Promise<Parcel<Tensors>> {
+  const packed = await pack(parts)
+  return { content: { dtype, parts: packed }, buffers: packed.map(({ buffer }) => buffer) }
+}
+
+async function packStart(start: Start): Promise<Parcel<Start>> {
+  if ('saved' in start) {
+    const packed = await pack(start.saved.map(({ bytes }) => bytes))
+    const saved = start.saved.map(({ dtype }, i) => ({ dtype, bytes: packed[i] ?? new Uint8Array() }))
+    return { content: { saved }, buffers: packed.map(({ buffer }) => buffer) }
+  }
+  if (start.parameters === undefined) return { content: start, buffers: [] }
+  const { content: parameters, buffers } = await packTensors(start.parameters)
+  return { content: { ...start, parameters }, buffers }
+}

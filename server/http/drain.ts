@@ -1,0 +1,46 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../../schemas/index.ts'
+import type { Server } from './services.ts'
+
+/**
+ * Requests under way, so that a server can stop when they are answered. Once stopping, connections are closed with their
+ * answer, and what comes in new is refused: another server takes it.
+ */
+export class Drain {
+  readonly #under = new Set<FastifyReply>()
+  #stopping: (() => void) | undefined
+
+  attach(app: Server): void {
+    app.addHook('onRequest', async (_request: FastifyRequest, response: FastifyReply) => {
+      if (this.#stopping !== undefined) {
+        response.header('connection', 'close')
+        throw new Problem('overloaded', 'The server is stopping: send the request again', { retry_after: 1 })
+      }
+      this.#under.add(response)
+      // When the last byte has gone, or the client has.
+      response.raw.once('close', () => {
+        this.#under.delete(response)
+        this.#check()
+      })
+    })
+    app.addHook('onSend', async (_request: FastifyRequest, response: FastifyReply) => {
+      if (this.#stopping !== undefined) response.header('connection', 'close')
+    })
+  }
+
+  /** Resolves when all requests under way are answered, or after so many milliseconds. */
+  async idle(limit: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limit)
+      this.#stopping = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#check()
+    })
+  }
+
+  #check(): void {
+    if (this.#under.size === 0) this.#stopping?.()
+  }
+}

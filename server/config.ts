@@ -63,7 +63,7 @@ const settings = {
     name: 'STEPD_ENGINE',
     meaning: 'what computes; auto takes the fastest that is here',
     fallback: 'auto',
-    ...among('auto', 'wasm', 'reference'),
+    ...among('auto', 'wasm', 'tensorflow', 'reference'),
   },
   threads: {
     name: 'STEPD_THREADS',

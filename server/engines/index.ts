@@ -8,6 +8,7 @@ export interface EngineOptions {
 /** One line an engine; its code is loaded when it is asked for and not before. */
 const engines = {
   wasm: async (options) => (await import('./wasm/engine.ts')).wasmEngine(options),
+  tensorflow: async (options) => (await import('./tensorflow/engine.ts')).tensorflowEngine(options),
   reference: async () => (await import('./reference.ts')).referenceEngine(),
 } as const satisfies Record<string, (options: EngineOptions) => Promise<Engine>>
 
@@ -19,8 +20,11 @@ export async function openEngine(
   name: string,
   options: EngineOptions,
 ): Promise<{ readonly engine: Engine; readonly reason: string }> {
-  if (name === 'auto')
-    return { engine: await engines.wasm(options), reason: 'auto: the fastest that needs no native install' }
+  if (name === 'auto') {
+    const found = await (await import('./tensorflow/gpu.ts')).openOnGpu(options)
+    if (typeof found !== 'string') return { engine: found, reason: 'auto: TensorFlow has a GPU' }
+    return { engine: await engines.wasm(options), reason: `auto: ${found}` }
+  }
   if (isName(name)) return { engine: await engines[name](options), reason: 'as STEPD_ENGINE says' }
   throw new Error(`There is no engine ${name}; there are ${Object.keys(engines).join(', ')}`)
 }

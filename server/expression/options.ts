@@ -70,11 +70,11 @@ function numeric(
 }
 
 /** A number that may change between steps. */
-export function number(fallback?: number, bounds: Bounds = {}): Option<Expr> {
+export function number(fallback?: number): Option<Expr> {
   return {
     type: 'number',
     ...withFallback(fallback),
-    refuse: (s) => numeric(s, bounds, 'a number'),
+    refuse: (s) => numeric(s, {}, 'a number'),
     bind: (s, binder) => binder.number(s as number),
     lift: (given) => lift(given as Value),
   }
@@ -87,11 +87,11 @@ export const startNumber = (fallback: number): Option<Expr> => ({
 })
 
 /** A number that may be left out altogether, which is a decision. */
-export function optionalNumber(bounds: Bounds = {}): Option<Expr | null> {
+export function optionalNumber(): Option<Expr | null> {
   return {
     type: 'number | None',
     fallback: null,
-    refuse: (s) => (s === null ? undefined : numeric(s, bounds, 'a number or None')),
+    refuse: (s) => (s === null ? undefined : numeric(s, {}, 'a number or None')),
     bind: (s, binder) => (s === null ? null : binder.number(s as number)),
     lift: (given) => (given === null ? null : lift(given as Value)),
   }

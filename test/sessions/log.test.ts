@@ -55,6 +55,16 @@ async function undisturbed(steps: number): Promise<Buffer[]> {
   return replies
 }
 
+/** A store as a creator meets it that dies between making a session and sending the parameters. */
+const dying = (store: Store): Store =>
+  new Proxy(store, {
+    get(target, name) {
+      if (name === 'append') return () => Promise.reject(new Error('gone'))
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+
 /** A sequence of pseudo-random choices, the same for the same seed. */
 function choices(seed: number): (among: number) => number {
   let x = seed
@@ -159,15 +169,7 @@ test('parameters that the creator could not send are sent by the next open; the 
   const store = await openStore('memory:')
   const [one, two] = [sessionsOn({ store }), sessionsOn({ store })]
   const [first] = await undisturbed(1)
-  // Its creator died between making the session and sending the parameters.
-  const dying = new Proxy(store, {
-    get(target, name) {
-      if (name === 'append') return () => Promise.reject(new Error('gone'))
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
-  await assert.rejects(open(sessionsOn({ store: dying })), /gone/)
+  await assert.rejects(open(sessionsOn({ store: dying(store) })), /gone/)
   await assert.rejects(step(one, 1), { code: 'missing_params' })
   await open(one)
   await two.open(key, { chain, tensors, params: f32(...new Array(16).fill(9)) })
@@ -228,14 +230,7 @@ test('a copy of a session that was made again otherwise refuses nothing that the
 test('hyperparams may change before the parameters arrive', async () => {
   const store = await openStore('memory:')
   const one = sessionsOn({ store })
-  const dying = new Proxy(store, {
-    get(target, name) {
-      if (name === 'append') return () => Promise.reject(new Error('gone'))
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
-  await assert.rejects(open(sessionsOn({ store: dying })), /gone/)
+  await assert.rejects(open(sessionsOn({ store: dying(store) })), /gone/)
   await one.change(key, { hyperparams: { learning_rate: 0.5 } })
   const other = sessionsOn({ store })
   await assert.rejects(step(other, 1), { code: 'missing_params' })

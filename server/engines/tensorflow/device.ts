@@ -97,17 +97,18 @@ export class Device {
     return this.tidy(() => this.run('Reshape', [x, this.integers(shape)]))
   }
 
+  /** In float64: sums of many numbers lose too much in float32. */
   reduce(op: 'Sum' | 'Max' | 'Min', x: Handle, axes: readonly number[], keep: boolean): Handle {
     const attribute = { name: 'keep_dims', type: this.#addon.TF_ATTR_BOOL, value: keep }
-    return this.tidy(() => this.run(op, [x, this.integers(axes)], [attribute]))
+    return this.tidy(() => this.run(op, [this.cast(x, 'F64'), this.integers(axes)], [attribute]))
   }
 
-  /** Numbers of one element each, in one array on the host. */
-  gather(scalars: readonly Handle[]): Float32Array {
+  /** Numbers of float64, of one element each, in one array on the host. */
+  gather(scalars: readonly Handle[]): Float64Array {
     return this.scope(() => {
       const count = { name: 'N', type: this.#addon.TF_ATTR_INT, value: scalars.length }
-      const packed = this.run('Pack', scalars, [count, this.#type('T', 'F32')])
-      return this.#addon.tensorDataSync(packed) as Float32Array
+      const packed = this.run('Pack', scalars, [count, this.#type('T', 'F64')])
+      return new Float64Array(this.#bytes(this.#as(packed, 'INT32')).buffer)
     })
   }
 

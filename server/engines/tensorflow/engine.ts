@@ -48,6 +48,8 @@ export async function tensorflowEngine({ threads }: { readonly threads: number }
 /** TensorFlow takes its settings from the environment, and from nowhere else. What the user has set stays. */
 function configure(threads: number): void {
   env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  // Other kernels for a few operations, with other bits, announced on every start.
+  env.TF_ENABLE_ONEDNN_OPTS ??= '0'
   env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
   env.TF_NUM_INTRAOP_THREADS ??= String(threads)
 }

@@ -163,7 +163,10 @@ export class Run {
       // All axes: those that were reduced before have one element.
       return [{ value, tensor: index, handle: this.#device.reduce(op, of, listed('tensor', rank), false) }]
     const own = this.#rows.get(index) ?? new Map<Expr, Handle>()
-    this.#rows.set(index, own.set(value, this.#device.reduce(op, of, listed(node.axes, rank), true)))
+    const row = this.#device.tidy(() =>
+      this.#device.cast(this.#device.reduce(op, of, listed(node.axes, rank), true), 'F32'),
+    )
+    this.#rows.set(index, own.set(value, row))
     return []
   }
 

@@ -29,7 +29,7 @@ test('every setting that is wrong is named at once, with what would be right', (
     () => readConfig(wrong),
     (error: Error) => {
       assert.match(error.message, /STEPD_PORT is "99999", expected a whole number from 0 to 65535/)
-      assert.match(error.message, /STEPD_ENGINE is "cuda", expected auto \| wasm \| reference/)
+      assert.match(error.message, /STEPD_ENGINE is "cuda", expected auto \| wasm \| tensorflow \| reference/)
       assert.match(error.message, /STEPD_BODY_LIMIT is "3 TB", expected bytes/)
       assert.match(error.message, /STEPD_PROT is no setting/)
       return true

@@ -70,8 +70,8 @@ export function missing(): string | undefined {
 }
 
 /**
- * Load the addon, without the JavaScript around it: that takes 1.5 s to load, and from Node 23 on calls functions that
- * Node no longer has.
+ * Load the addon, without the JavaScript around it: that more than doubles the time to load, and from Node 23 on it
+ * calls functions that Node no longer has.
  * @throws Error that says what is missing
  */
 export function loadAddon(): Addon {

@@ -1,5 +1,6 @@
+import { totalmem } from 'node:os'
 import { env } from 'node:process'
-import type { Plan } from '../../compiler/plan.ts'
+import { type Plan, sizeOf } from '../../compiler/plan.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from '../engine.ts'
 import { missing } from './addon.ts'
@@ -26,14 +27,19 @@ export async function tensorflowEngine({ threads }: { readonly threads: number }
   const host = new Host()
   const { version, gpu } = await host.call('start', undefined)
   let opened = 0
+  const device = gpu ? 'gpu' : `cpu${threads}`
   return {
     name: 'tensorflow',
-    numerics: `tensorflow-1-${version}-${gpu ? 'gpu' : `cpu${threads}`}-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
+    numerics: `tensorflow-1-${version}-${device}-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
     dtypes: ['F32', 'BF16', 'F16'],
     gpu,
-    stateBytes: (plan) => plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0),
-    // What the device has room for is known when it has no more: that step fails, and others go on.
-    refuse: () => undefined,
+    stateBytes,
+    refuse(plan) {
+      const [bytes, limit] = [needed(plan, gpu), memory()]
+      return bytes > limit
+        ? `it needs ${bytes} bytes with the buffers of a step, and the engine tensorflow has at most ${limit} here`
+        : undefined
+    },
     async open(plan, start) {
       const replica = opened++
       const parcel = await packStart(start)
@@ -45,11 +51,24 @@ export async function tensorflowEngine({ threads }: { readonly threads: number }
   }
 }
 
+const stateBytes = (plan: Plan): number =>
+  plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
+
+/**
+ * Memory of the machine that a session takes: a gradient, parameters and a reply; without a GPU also its state, the
+ * new one beside the old, and some values between. What a GPU has room for is known only when it has no more.
+ */
+function needed(plan: Plan, gpu: boolean): number {
+  const elements = plan.tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0)
+  return gpu ? 12 * elements : 2 * stateBytes(plan) + 24 * elements
+}
+
+/** Beyond this the system would end the process, for TensorFlow is given memory that is not there. */
+const memory = (): number => Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+
 /** TensorFlow takes its settings from the environment, and from nowhere else. What the user has set stays. */
 function configure(threads: number): void {
   env.TF_CPP_MIN_LOG_LEVEL ??= '2'
-  // Other kernels for a few operations, with other bits, announced on every start.
-  env.TF_ENABLE_ONEDNN_OPTS ??= '0'
   env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
   env.TF_NUM_INTRAOP_THREADS ??= String(threads)
 }

@@ -84,8 +84,9 @@ export class Run {
     for (const { slot, value } of phase.stores) {
       const piece = this.#piece(slot, index)
       const bf16 = this.#plan.state[piece]?.definition.type === 'BF16'
+      const x = values.of(value)
       const next = this.#device.tidy(() => {
-        const wide = this.#expand(values.of(value), value, tensor)
+        const wide = this.#expand(x, value, tensor)
         return flush(this.#device, bf16 ? ops.bf16(this.#device, wide, none, none) : wide)
       })
       this.stored.set(piece, next)
@@ -98,8 +99,9 @@ export class Run {
   #update(update: Expr | undefined, values: Values, tensor: Tensor, index: number): void {
     const { want } = this.#input
     if (update === undefined || want?.of !== 'updates') return
+    const x = values.of(update)
     this.updates[index] = this.#device.scope(() =>
-      this.#device.download(this.#expand(values.of(update), update, tensor), want.dtype, sizeOf(tensor)),
+      this.#device.download(this.#expand(x, update, tensor), want.dtype, sizeOf(tensor)),
     )
   }
 

@@ -40,7 +40,7 @@ function read(path: string): Source {
   }
 }
 
-const sources = ['server', 'client', 'schemas', 'test'].flatMap(sourcesUnder).map(read)
+const sources = ['server', 'client', 'schemas', 'test', 'load'].flatMap(sourcesUnder).map(read)
 const under = (folder: string) => sources.filter(({ path }) => path.startsWith(`${folder}/`))
 const folderOf = (path: string) =>
   path.startsWith('server/') ? path.split('/').slice(0, 2).join('/') : path.split('/')[0]
@@ -151,7 +151,12 @@ test('the client imports no package but msgpackr', () => {
 })
 
 test('no file that nothing imports', () => {
-  const entries = ['server/main.ts', 'client/typescript/index.ts', 'client/typescript/examples/mnist/main.ts']
+  const entries = [
+    'server/main.ts',
+    'client/typescript/index.ts',
+    'client/typescript/examples/mnist/main.ts',
+    'load/bench/main.ts',
+  ]
   const imported = new Set(sources.flatMap(({ imports }) => imports))
   // Programs and worker threads that are started are named as they are built.
   const started = new Set(

@@ -1,0 +1,67 @@
+import { writeFile } from 'node:fs/promises'
+import { arithmetic, silence } from './arithmetic.ts'
+import { copies } from './copies.ts'
+import { footprint } from './footprint.ts'
+import { kernels } from './kernels.ts'
+import { latency } from './latency.ts'
+import { describeMachine } from './machine.ts'
+import { goalTable, isMet, printTable, type Report, recordsOf } from './report.ts'
+import { help, readSettings, type Settings } from './settings.ts'
+import { wholeSteps } from './steps.ts'
+
+/** In this order: what is measured cold comes first. */
+const parts: readonly {
+  readonly name: string
+  readonly of: 'kernels' | 'steps'
+  readonly run: (settings: Settings) => Promise<Report>
+}[] = [
+  { name: 'latency', of: 'kernels', run: latency },
+  { name: 'copies', of: 'kernels', run: copies },
+  { name: 'chains', of: 'kernels', run: kernels },
+  { name: 'arithmetic', of: 'kernels', run: arithmetic },
+  { name: 'silent parameters', of: 'kernels', run: silence },
+  { name: 'event loop and memory', of: 'kernels', run: footprint },
+  { name: 'whole steps', of: 'steps', run: wholeSteps },
+]
+
+const settings = readSettings(process.argv.slice(2))
+if (settings === undefined) process.stdout.write(help)
+else await bench(settings)
+
+async function bench(settings: Settings): Promise<void> {
+  const machine = await describeMachine()
+  print(
+    Object.entries(machine)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join('\n'),
+  )
+  const reports: Report[] = []
+  for (const { name, run } of parts.filter(
+    (part) => settings.only === undefined || part.of === settings.only,
+  )) {
+    settings.say(name)
+    try {
+      const report = await run(settings)
+      for (const table of report.tables) print(printTable(table))
+      reports.push(report)
+    } catch (error) {
+      // The other parts are worth having all the same.
+      print(`${name} failed: ${error instanceof Error ? error.stack : error}`)
+      process.exitCode = 1
+    }
+  }
+  const goals = reports.flatMap((report) => report.goals)
+  if (goals.length > 0) print(printTable(goalTable(goals)))
+  if (settings.json === undefined) return
+  const tables = reports.flatMap((report) => report.tables)
+  const found = {
+    machine,
+    tables: tables.map(({ title, notes, ...table }) => ({ title, notes, rows: recordsOf(table) })),
+    goals: goals.map((goal) => ({ ...goal, met: isMet(goal) })),
+  }
+  await writeFile(settings.json, `${JSON.stringify(found, undefined, 2)}\n`)
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n\n`)
+}

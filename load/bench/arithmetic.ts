@@ -11,15 +11,15 @@ export async function arithmetic({ size, rounds }: Settings): Promise<Report> {
   const numbers = values(n, Math.sin)
   const inputs = { gradients: tensorsOf(numbers), parameters: tensorsOf(numbers) }
   const plan = planOf(chains.tanh, [n])
-  const native = await Native.build()
-  const results = await inRounds(
-    [1, 2].flatMap((threads) => [
-      wasmContender(`wasm ${threads}`, plan, threads, 3, inputs),
-      native.contender(`C ${threads}`, 'tanh', [n, 1], threads, 3),
-    ]),
-    rounds,
+  const results = await Native.with((native) =>
+    inRounds(
+      [1, 2].flatMap((threads) => [
+        wasmContender(`wasm ${threads}`, plan, threads, 3, inputs),
+        native.contender(`C ${threads}`, 'tanh', [n, 1], threads, 3),
+      ]),
+      rounds,
+    ),
   )
-  await native.close()
   const row = (who: string) => {
     const [one, two] = [results.median(`${who} 1`), results.median(`${who} 2`)]
     return [who, one, (one * 1e6) / n, two, results.ratio(`${who} 1`, `${who} 2`)]

@@ -9,7 +9,6 @@ const times = 5
 
 /** What this machine's memory gives: the measure of passes that do little arithmetic. */
 export async function copies({ size, rounds }: Settings): Promise<Report> {
-  const native = await Native.build()
   const numbers = values(size, Math.sin)
   const inputs = { gradients: tensorsOf(numbers), parameters: tensorsOf(numbers) }
   const plan = planOf(chains.copy, [size])
@@ -20,7 +19,7 @@ export async function copies({ size, rounds }: Settings): Promise<Report> {
   })
   const shared = new Uint8Array(memory.buffer, 0, 4 * size)
   const [from, to] = [new Uint8Array(numbers.buffer), new Uint8Array(4 * size)]
-  const contenders = [
+  const contendersWith = (native: Native): Contender[] => [
     native.contender('memcpy in C, 1 thread', 'copy', [size, 1], 1, times),
     native.contender('memcpy in C, 2 threads', 'copy', [size, 1], 2, times),
     wasmContender('identity() on the engine, 1 thread', plan, 1, times, inputs),
@@ -30,15 +29,17 @@ export async function copies({ size, rounds }: Settings): Promise<Report> {
     inJs('set() in JS: out of shared memory', () => to.set(shared)),
     inJs('new array out of shared memory', () => Uint8Array.from(shared)),
   ]
-  const results = await inRounds(contenders, rounds)
-  await native.close()
+  const { names, results } = await Native.with(async (native) => {
+    const contenders = contendersWith(native)
+    return { names: contenders.map(({ name }) => name), results: await inRounds(contenders, rounds) }
+  })
   const bytes = 8 * size
   return {
     tables: [
       {
         title: `Copies of ${(4 * size) / 2 ** 20} MiB`,
         columns: ['what', 'ms', 'GB/s'],
-        rows: contenders.map(({ name }) => [name, results.median(name), bytes / results.median(name) / 1e6]),
+        rows: names.map((name) => [name, results.median(name), bytes / results.median(name) / 1e6]),
         notes: ['GB/s: read and written, both counted'],
       },
     ],

@@ -25,16 +25,14 @@ const times = 5
 /** Each main chain on the engine, with one thread and two, against C and against ops that run one by one. */
 export async function kernels(settings: Settings): Promise<Report> {
   const { eager, missing } = await openRivals()
-  const native = await Native.build()
-  const raced: Raced[] = []
-  try {
+  const raced = await Native.with(async (native) => {
+    const found: Raced[] = []
     for (const chain of measured) {
       settings.say(`  ${chain.chain} ${chain.row ?? ''}`)
-      raced.push(await race(chain, settings, native, eager))
+      found.push(await race(chain, settings, native, eager))
     }
-  } finally {
-    await native.close()
-  }
+    return found
+  })
   const names = eager.map(({ name }) => name)
   return { tables: [passTable(raced), stepTable(raced, names, missing)], goals: goalsOf(raced) }
 }

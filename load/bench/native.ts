@@ -27,8 +27,17 @@ export class Native {
     this.#answers = answers
   }
 
-  /** @throws Error where there is no gcc, or it does not like the sources */
-  static async build(): Promise<Native> {
+  /** Built for some work, and gone after it. @throws Error where there is no gcc, or it does not like the sources */
+  static async with<T>(work: (native: Native) => Promise<T>): Promise<T> {
+    const native = await Native.#build()
+    try {
+      return await work(native)
+    } finally {
+      await native.#close()
+    }
+  }
+
+  static async #build(): Promise<Native> {
     const folder = await mkdtemp(join(tmpdir(), 'stepd-bench-'))
     const program = join(folder, 'kernels')
     await promisify(execFile)('gcc', [...flags, ...sources, '-o', program, '-lm', '-lpthread'])
@@ -57,7 +66,7 @@ export class Native {
     }
   }
 
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     this.#child.stdin?.end()
     await rm(this.#folder, { recursive: true, force: true })
   }

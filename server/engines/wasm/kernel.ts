@@ -239,7 +239,7 @@ class Writer {
       this.#addressOf(arrayOf(x), format)
       load[format](code)
     } else {
-      const [a = 0, b = 0, c = 0] = args.map((arg) => this.#local(arg))
+      const [a = 0, b = a, c = a] = args.map((arg) => this.#local(arg))
       ops[node.op as Primitive](code, a, b, c)
     }
     code.set(this.#local(x))

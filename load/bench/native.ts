@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,10 +20,8 @@ const sources = ['kernels.c', 'driver.c'].map((file) =>
 export class Native {
   readonly #child: ChildProcess
   readonly #answers: AsyncIterator<string>
-  readonly #folder: string
 
-  private constructor(folder: string, child: ChildProcess, answers: AsyncIterator<string>) {
-    this.#folder = folder
+  private constructor(child: ChildProcess, answers: AsyncIterator<string>) {
     this.#child = child
     this.#answers = answers
   }
@@ -33,7 +32,7 @@ export class Native {
     try {
       return await work(native)
     } finally {
-      await native.#close()
+      native.#close()
     }
   }
 
@@ -42,8 +41,11 @@ export class Native {
     const program = join(folder, 'kernels')
     await promisify(execFile)('gcc', [...flags, ...sources, '-o', program, '-lm', '-lpthread'])
     const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child, 'spawn')
+    // It runs on without its file, and nothing is left behind however this ends.
+    await rm(folder, { recursive: true })
     const lines = createInterface({ input: child.stdout })
-    return new Native(folder, child, lines[Symbol.asyncIterator]())
+    return new Native(child, lines[Symbol.asyncIterator]())
   }
 
   contender(
@@ -66,8 +68,7 @@ export class Native {
     }
   }
 
-  async #close(): Promise<void> {
+  #close(): void {
     this.#child.stdin?.end()
-    await rm(this.#folder, { recursive: true, force: true })
   }
 }

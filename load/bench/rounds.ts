@@ -27,6 +27,11 @@ export class Results {
     return median(over.map((ms, round) => ms / (under[round] ?? Number.NaN)))
   }
 
+  /** The same of the best rounds: what is left when others on the machine are quiet. */
+  bestRatio(a: string, b: string, figure = 'ms'): number {
+    return Math.min(...this.#of(a, figure)) / Math.min(...this.#of(b, figure))
+  }
+
   #of(name: string, figure: string): readonly number[] {
     return (this.#figures.get(name) ?? []).map((figures) => figures[figure] ?? Number.NaN)
   }

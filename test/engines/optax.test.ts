@@ -25,7 +25,7 @@ for (const vector of vectors) {
   })
 }
 
-async function run({ chain, tensors: shapes, params, gradients }: Vector): Promise<Float64Array[]> {
+async function run({ chain, tensors: shapes, params, gradients, losses }: Vector): Promise<Float64Array[]> {
   const tensors = shapes.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
   const plan = compile(record(readChain(chain), tensors, { keep: false, stats: false }))
   const current = Float64Array.from(plan.options.values())
@@ -33,8 +33,9 @@ async function run({ chain, tensors: shapes, params, gradients }: Vector): Promi
   const replica = await referenceEngine().open(plan, { options: current })
   const updates: Float64Array[] = []
   const p = params.slice()
-  for (const gradient of gradients) {
-    const step = { plan, options: current, gradients: split(gradient), parameters: split(p) }
+  for (const [i, gradient] of gradients.entries()) {
+    const loss = losses[i] ?? Number.NaN
+    const step = { plan, loss, options: current, gradients: split(gradient), parameters: split(p) }
     const { parts = [] } = await replica.step({ ...step, want: { dtype: 'F64', of: 'updates' } })
     const update = widen({ dtype: 'F64', bytes: Buffer.concat(parts) })
     update.forEach((u, i) => {

@@ -12,7 +12,7 @@ after(() => app.close())
 
 // The vectors' gradients and first parameters are float32 numbers. The server keeps the parameters, so nothing but
 // the reply is rounded: it must be Optax's float64 update, to float32 rounding.
-for (const { name, chain, tensors, params, gradients, updates } of loadVectors()) {
+for (const { name, chain, tensors, params, gradients, losses, updates } of loadVectors()) {
   test(`over the wire as Optax, to float32 rounding: ${name}`, async () => {
     const path = `/v1/sessions/${name.replaceAll('/', '.')}`
     const opened = await app.send('PUT', path, { chain, tensors, params: narrow(params, 'F32') })
@@ -21,6 +21,7 @@ for (const { name, chain, tensors, params, gradients, updates } of loadVectors()
       const { body } = await app.send('POST', `${path}/steps`, {
         step: i + 1,
         grads: narrow(gradient, 'F32'),
+        loss: losses[i],
       })
       const expected = updates[i] ?? new Float64Array()
       const norm = Math.hypot(...expected)

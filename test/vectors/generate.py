@@ -1,7 +1,8 @@
 """Make the test vectors: what Optax itself answers, in float64, to ten steps of gradients.
 
-    python generate.py            write inputs.json and one file per name
-    python generate.py --check    make them again and compare with what is written
+    python generate.py                  write inputs.json and one file per name
+    python generate.py adam sgd         write these files only
+    python generate.py --check [adam]   make them again and compare with what is written
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 
 from chains import CHAINS
 
@@ -45,6 +47,8 @@ SIZE = sum(int(np.prod(shape)) for shape in SHAPES.values())
 # At step 5 the global norm is exactly 4, at step 6 all gradients are zero.
 EXACT, ZERO = "exact", "zero"
 STEPS: list[float | str] = [0.3, 1.0, 10.0, 0.02, EXACT, ZERO, 3.0, 1e-3, 30.0, 1.0]
+# The loss at each step, for the transformations that look at it: falling, with a plateau and a rise.
+LOSSES = [8.0, 5.0, 4.5, 4.5, 4.5, 6.0, 3.0, 1.5, 1.5, 0.25]
 
 Tree = dict[str, jax.Array]
 
@@ -90,17 +94,18 @@ def widen(state: Any) -> Any:
 
 def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndarray]:
     """Apply the chain that the expression `chain` stands for, and the updates it gives, step by step."""
-    names = {name: getattr(optax, name) for name in dir(optax)}
+    names = {name: getattr(module, name) for module in (optax.contrib, optax) for name in dir(module)}
     transformation = eval(chain, {**names, "optax": optax, "jnp": jnp})  # noqa: S307
+    transformation = optax.with_extra_args_support(transformation)
     tree = unpack(params)
     state = widen(transformation.init(tree))
-    jaxpr = str(jax.make_jaxpr(transformation.update)(unpack(grads[0]), state, tree))
+    jaxpr = str(jax.make_jaxpr(transformation.update)(unpack(grads[0]), state, tree, value=jnp.asarray(LOSSES[0])))
     if "f32[" in jaxpr:
         raise TypeError(f"{chain} computes in float32, expected float64 throughout:\n{jaxpr}")
 
     answers = []
-    for gradient in grads:
-        updates, state = transformation.update(unpack(gradient), state, tree)
+    for gradient, loss in zip(grads, LOSSES, strict=True):
+        updates, state = transformation.update(unpack(gradient), state, tree, value=jnp.asarray(loss))
         tree = optax.apply_updates(tree, updates)
         answers.append(pack(updates))
         if answers[-1].dtype != np.float64 or not np.isfinite(answers[-1]).all():
@@ -108,8 +113,8 @@ def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndar
     return answers
 
 
-def files() -> dict[str, dict[str, Any]]:
-    """Everything that is written: file name -> content."""
+def files(only: list[str]) -> dict[str, dict[str, Any]]:
+    """What is written: file name -> content."""
     rng = np.random.default_rng(SEED)
     params = rng.standard_normal(SIZE).astype(np.float32).astype(np.float64)
     grads = gradients(rng)
@@ -119,9 +124,12 @@ def files() -> dict[str, dict[str, Any]]:
             "tensors": [{"name": name, "shape": list(shape)} for name, shape in SHAPES.items()],
             "params": encode(params),
             "gradients": [encode(g) for g in grads],
+            "losses": LOSSES,
         }
     }
     for name, chains in CHAINS.items():
+        if only and name not in only:
+            continue
         vectors = [
             {"name": f"{name}/{label}", "chain": chain, "updates": [encode(u) for u in run(chain, params, grads)]}
             for label, chain in chains.items()
@@ -146,8 +154,9 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> float:
     return worst
 
 
-def check(fresh: dict[str, dict[str, Any]]) -> int:
-    on_disk = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
+def check(fresh: dict[str, dict[str, Any]], only: list[str]) -> int:
+    paths = [path for path in FOLDER.glob("*.json") if not only or path.stem in ("inputs", *only)]
+    on_disk = {path.stem: json.loads(path.read_text()) for path in paths}
     if on_disk.keys() != fresh.keys():
         print(f"files differ: {sorted(on_disk.keys() ^ fresh.keys())}")
         return 1
@@ -163,13 +172,18 @@ def check(fresh: dict[str, dict[str, Any]]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with what is written, write nothing")
+    parser.add_argument("names", nargs="*", help="files to make; all when left out")
     arguments = parser.parse_args()
-    fresh = files()
+    unknown = sorted(set(arguments.names) - CHAINS.keys())
+    if unknown:
+        parser.error(f"chains.py has no {', '.join(unknown)}")
+    fresh = files(arguments.names)
     if arguments.check:
-        return check(fresh)
+        return check(fresh, arguments.names)
     for name, content in fresh.items():
         (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    print(f"{len(fresh)} files, {sum(map(len, CHAINS.values()))} vectors, Optax {optax.__version__}")
+    made = sum(len(content.get("vectors", [])) for content in fresh.values())
+    print(f"{len(fresh)} files, {made} vectors, Optax {optax.__version__}")
     return 0
 
 

@@ -14,6 +14,8 @@ export interface Vector {
   /** The parameters before the first step; each step adds its updates to them. */
   readonly params: Float64Array
   readonly gradients: readonly Float64Array[]
+  /** The loss that each step is told. */
+  readonly losses: readonly number[]
   readonly updates: readonly Float64Array[]
 }
 
@@ -21,6 +23,7 @@ interface Inputs {
   readonly tensors: Vector['tensors']
   readonly params: string
   readonly gradients: readonly string[]
+  readonly losses: readonly number[]
 }
 
 interface Answers {
@@ -40,6 +43,7 @@ export function loadVectors(): Vector[] {
     tensors: inputs.tensors,
     params: decodeFloat64(inputs.params),
     gradients: inputs.gradients.map(decodeFloat64),
+    losses: inputs.losses,
   }
   const files = readdirSync(folder).filter((file) => file.endsWith('.json') && file !== 'inputs.json')
   return files.sort().flatMap((file) => {

@@ -16,6 +16,7 @@ const plain = {
   i32_add: 0x6a,
   i32_sub: 0x6b,
   i32_mul: 0x6c,
+  i32_and: 0x71,
   i32_shl: 0x74,
   f32_demote_f64: 0xb6,
   f64_promote_f32: 0xbb,
@@ -36,10 +37,13 @@ const vector = {
   f32x4_ne: 0x42,
   f32x4_lt: 0x43,
   f32x4_le: 0x45,
+  f64x2_eq: 0x47,
+  f64x2_lt: 0x49,
   v128_and: 0x4e,
   v128_andnot: 0x4f,
   v128_or: 0x50,
   v128_bitselect: 0x52,
+  f32x4_demote_f64x2_zero: 0x5e,
   f64x2_promote_low_f32x4: 0x5f,
   f32x4_floor: 0x68,
   i16x8_narrow_i32x4_u: 0x86,
@@ -47,6 +51,9 @@ const vector = {
   i32x4_shr_u: 0xad,
   i32x4_add: 0xae,
   i32x4_sub: 0xb1,
+  i64x2_shl: 0xcb,
+  i64x2_shr_u: 0xcd,
+  i64x2_add: 0xce,
   f32x4_abs: 0xe0,
   f32x4_neg: 0xe1,
   f32x4_sqrt: 0xe3,
@@ -54,11 +61,16 @@ const vector = {
   f32x4_sub: 0xe5,
   f32x4_mul: 0xe6,
   f32x4_div: 0xe7,
-  f32x4_min: 0xe8,
-  f32x4_max: 0xe9,
+  f32x4_pmin: 0xea,
+  f32x4_pmax: 0xeb,
   f64x2_add: 0xf0,
+  f64x2_sub: 0xf1,
+  f64x2_mul: 0xf2,
+  f64x2_div: 0xf3,
   f64x2_min: 0xf4,
   f64x2_max: 0xf5,
+  f64x2_pmin: 0xf6,
+  f64x2_pmax: 0xf7,
 } as const
 
 /** Loads and stores: opcode, and whether a lane follows the address. */
@@ -69,6 +81,7 @@ const access = {
   v128_load: [[0xfd, 0x00], false],
   v128_load16x4_u: [[0xfd, 0x04], false],
   v128_load32_splat: [[0xfd, 0x09], false],
+  v128_load64_zero: [[0xfd, 0x5d], false],
   v128_store: [[0xfd, 0x0b], false],
   v128_store16_lane: [[0xfd, 0x59], true],
   v128_store32_lane: [[0xfd, 0x5a], true],
@@ -125,6 +138,15 @@ export class Code {
   /** Four lanes of the same float32. */
   float(value: number): this {
     return this.bits(new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0)
+  }
+  /** Two lanes of the same 64 bits. */
+  long(value: bigint): this {
+    const [low = 0, high = 0] = new Uint32Array(BigUint64Array.of(value).buffer)
+    return this.v128(low, high, low, high)
+  }
+  /** Two lanes of the same float64. */
+  double(value: number): this {
+    return this.long(bitsOf(value))
   }
   v128(...lanes: readonly [number, number, number, number]): this {
     this.#bytes.push(0xfd, 0x0c, ...new Uint8Array(Uint32Array.from(lanes).buffer))
@@ -213,6 +235,9 @@ const section = (id: number, content: readonly number[]) => [id, ...sized(conten
 const sized = (bytes: readonly number[]) => [...unsigned(bytes.length), ...bytes]
 const list = (items: readonly (readonly number[])[]) => [...unsigned(items.length), ...items.flat()]
 const text = (value: string) => sized([...new TextEncoder().encode(value)])
+
+/** The bits of a float64. */
+export const bitsOf = (value: number): bigint => new BigUint64Array(Float64Array.of(value).buffer)[0] ?? 0n
 
 /** LEB128. */
 function unsigned(value: number): number[] {

@@ -9,14 +9,17 @@ export const shiftOf: Readonly<Record<Format, number>> = { F32: 2, BF16: 1, F16:
 
 const infinite = 0x7f800000
 
-/** Four elements at the address on the stack, as float32 on the stack. May read up to 15 bytes too far. */
-export const load: Readonly<Record<Format, (code: Code) => void>> = {
-  F32: (code) => code.memory('v128_load'),
-  BF16: (code) => code.memory('v128_load16x4_u').i32(16).op('i32x4_shl'),
-  F16(code) {
+/**
+ * Four elements at the address on the stack plus an offset in bytes, as float32 on the stack. May read up to 15 bytes
+ * too far.
+ */
+export const load: Readonly<Record<Format, (code: Code, offset: number) => void>> = {
+  F32: (code, offset) => code.memory('v128_load', offset),
+  BF16: (code, offset) => code.memory('v128_load16x4_u', offset).i32(16).op('i32x4_shl'),
+  F16(code, offset) {
     const [half, wide] = [code.local('v128'), code.local('v128')]
     // Exponent and fraction in their places, 112 too small in the exponent: a product mends it, denormals too.
-    code.memory('v128_load16x4_u').tee(half).bits(0x7fff).op('v128_and').i32(13).op('i32x4_shl')
+    code.memory('v128_load16x4_u', offset).tee(half).bits(0x7fff).op('v128_and').i32(13).op('i32x4_shl')
     code
       .float(2 ** 112)
       .op('f32x4_mul')
@@ -67,22 +70,25 @@ function selectFirst(code: Code): void {
   code.set(mask).set(a).set(b).get(a, b, mask).op('v128_bitselect')
 }
 
-/** Write four lanes of a float32 local; or, in a tail, the first `count` of them, 1 to 3. */
-export function store(code: Code, format: Format, address: number, value: number, count?: number): void {
-  const bits = format === 'F32' ? value : narrowed(code, format, value)
-  const size = 1 << shiftOf[format]
-  if (count === undefined) {
-    code.get(address, bits).memory(format === 'F32' ? 'v128_store' : 'v128_store64_lane')
-    return
-  }
+/** Write four lanes of a float32 local, `offset` bytes behind an address. */
+export function store(code: Code, format: Format, address: number, value: number, offset: number): void {
+  const bits = narrowed(code, format, value)
+  code.get(address, bits).memory(format === 'F32' ? 'v128_store' : 'v128_store64_lane', offset)
+}
+
+/** Write the first `count` lanes, 1 to 3, and nothing beyond them. */
+export function storeLanes(code: Code, format: Format, address: number, value: number, count: number): void {
+  const bits = narrowed(code, format, value)
   const lane = format === 'F32' ? 'v128_store32_lane' : 'v128_store16_lane'
   for (const k of [0, 1, 2]) {
     code.get(count).i32(k).op('i32_gt_u')
-    code.if(() => code.get(address, bits).memory(lane, k * size, k))
+    code.if(() => code.get(address, bits).memory(lane, k << shiftOf[format], k))
   }
 }
 
-function narrowed(code: Code, format: 'BF16' | 'F16', value: number): number {
+/** What is written of a float32 local. */
+function narrowed(code: Code, format: Format, value: number): number {
+  if (format === 'F32') return value
   const bits = code.local('v128')
   narrowTo[format](code, value)
   code.tee(bits).get(bits).op('i16x8_narrow_i32x4_u').set(bits)

@@ -1,4 +1,5 @@
 import { float64 } from '../../compiler/float64.ts'
+import { normal } from '../../compiler/threefry.ts'
 import type { Arena } from './arena.ts'
 import { hosted } from './ops.ts'
 
@@ -28,9 +29,10 @@ export class Modules {
   }
 }
 
-const functions = Object.fromEntries(
-  hosted.map((name) => [name, (a: number, b: number) => float64[name](a, b, 0)]),
-)
+const functions = {
+  ...Object.fromEntries(hosted.map((name) => [name, (a: number, b: number) => float64[name](a, b, 0)])),
+  normal: (key0: number, key1: number, index: number) => normal(key0 >>> 0, key1 >>> 0, index >>> 0),
+}
 
 /** The entry of a module over a memory. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Run {

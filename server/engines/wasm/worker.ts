@@ -31,13 +31,10 @@ parentPort?.on('message', (job: Job | Forget) => {
   try {
     const { run, memory } = entryOf(job)
     const words = new Int32Array(memory.buffer, job.tasks, 4 * job.count + 1)
-    for (
-      let i = Atomics.add(words, 4 * job.count, 1);
-      i < job.count;
-      i = Atomics.add(words, 4 * job.count, 1)
-    ) {
-      const [block = 0, begin = 0, end = 0, partials = 0] = words.subarray(4 * i, 4 * i + 4)
-      run(block, begin, end, partials)
+    const counter = 4 * job.count
+    for (let i = Atomics.add(words, counter, 1); i < job.count; i = Atomics.add(words, counter, 1)) {
+      const at = 4 * i
+      run(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }
     parentPort?.postMessage({ id: job.id })
   } catch (error) {

@@ -11,6 +11,7 @@ export { describeCatalogue } from './describe.ts'
 export { locateHyperparams } from './hyperparams.ts'
 export { printChain } from './print.ts'
 export { record } from './record.ts'
+export { unavailable } from './unavailable.ts'
 
 /** An expression in either form as the one chain that it means. */
 export function readChain(expression: unknown): Term {

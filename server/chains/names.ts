@@ -64,7 +64,11 @@ const advice: ReadonlyMap<string, string> = new Map([
   ],
 ])
 
-/** Python's own conversions: calls that a pasted line makes of numbers, `float("inf")` above all. */
-export const conversions: ReadonlySet<string> = new Set(['float', 'int'])
+const partialAdvice = 'write the call itself, skip_large_updates(max_squared_norm=10.0)'
 
-export const conversionAdvice = `write the number itself; ${finite}`
+/** Calls that a pasted line makes and a chain does not: what is right in their place. */
+export const callAdvice: ReadonlyMap<string, string> = new Map([
+  // Python's own conversions: of numbers, `float("inf")` above all.
+  ...['float', 'int'].map((name) => [name, `write the number itself; ${finite}`] as const),
+  ...['partial', 'functools.partial'].map((name) => [name, partialAdvice] as const),
+])

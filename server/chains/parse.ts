@@ -1,7 +1,8 @@
+import { Problem } from '../../schemas/errors.ts'
 import { Cursor } from './cursor.ts'
 import type { Token } from './lexer.ts'
 import { malformed } from './malformed.ts'
-import { adviceFor, constants, conversionAdvice, conversions, dtypeName, plainName } from './names.ts'
+import { adviceFor, callAdvice, constants, dtypeName, plainName } from './names.ts'
 import {
   type Argument,
   type Call,
@@ -12,13 +13,15 @@ import {
   shorten,
   type Value,
 } from './syntax.ts'
+import { unavailable, whyNot } from './unavailable.ts'
 
 /**
  * Reads a chain expression: the Optax line as it stands in a program, `tx = optax.chain(optax.clip(1.0), …)`.
  * Python's literals, lists, tuples, dicts and calls with positional and keyword arguments. It is read as data:
- * no name is looked up here and nothing is evaluated.
+ * nothing is evaluated.
  *
- * @throws Problem `malformed_chain` with `position`, the 0-based offset of what cannot be read
+ * @throws Problem `malformed_chain` with `position`, the 0-based offset of what cannot be read; `unknown_transformation`
+ *   for names of Optax that a service cannot have
  */
 export const parseChain = (text: string): Call => {
   if (text.length > limits.text)
@@ -78,7 +81,14 @@ const readNamed = (cursor: Cursor, name: Token): Value => {
 
 const readCall = (cursor: Cursor, token: Token): Call => {
   const name = checkedName(cursor, token, plainName(token.text))
-  if (conversions.has(name)) throw cursor.refuse(token, `Cannot call ${name}`, `: ${conversionAdvice}`)
+  // Before its arguments, which may be functions: those are no values here.
+  const never = unavailable.get(name)
+  if (never !== undefined) {
+    const { where, position } = located(token)
+    throw new Problem('unknown_transformation', whyNot(never, where), { position, nearest: [] })
+  }
+  const advice = callAdvice.get(name)
+  if (advice !== undefined) throw cursor.refuse(token, `Cannot call ${name}`, `: ${advice}`)
   const positional: Argument[] = []
   const keyword = new Map<string, Entry>()
   readItems(cursor, cursor.take(), ')', `an argument of ${name}`, () => {

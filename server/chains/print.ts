@@ -35,7 +35,10 @@ export const printValue = (value: Setting): string => {
 }
 
 const printMapping = (entries: ReadonlyMap<string, Setting>): string =>
-  `{${[...entries].map(([key, value]) => `${JSON.stringify(key)}: ${printValue(value)}`).join(', ')}}`
+  `{${[...entries].map(([key, value]) => `${printKey(key)}: ${printValue(value)}`).join(', ')}}`
+
+/** Python wants integers where a key is a step; both forms are read as the same key. */
+const printKey = (key: string): string => (/^(0|[1-9][0-9]*)$/.test(key) ? key : JSON.stringify(key))
 
 const printNumber = (value: number): string => {
   if (!Number.isFinite(value)) throw new RangeError(`Cannot print ${value}: numbers of a chain are finite`)

@@ -14,6 +14,7 @@ import {
   spreads,
   type Value,
 } from './syntax.ts'
+import { unavailable, whyNot } from './unavailable.ts'
 
 /**
  * Look up every name of an expression and settle every option: what comes out is canonical, so that two ways to
@@ -21,7 +22,7 @@ import {
  *
  * @throws Problem `unknown_transformation`, `bad_option`; with `position` in a text, `path` in a tree
  */
-export function resolve(call: Call, wanted: 'transformation' | 'schedule' = 'transformation'): Term {
+export function resolve(call: Call, wanted: Wanted = 'transformation'): Term {
   const entry = find(call, wanted)
   const given = argumentsOf(call, entry)
   const args = new Map<string, Setting>()
@@ -45,10 +46,16 @@ export function resolve(call: Call, wanted: 'transformation' | 'schedule' = 'tra
   return { name: entry.name, args }
 }
 
-function find(call: Call, wanted: 'transformation' | 'schedule'): Catalogued {
+/** What may be called at a place. */
+type Wanted = 'transformation' | 'schedule' | 'condition'
+
+function find(call: Call, wanted: Wanted): Catalogued {
   const entry = catalogue.get(call.name)
-  const fits = (kind: Catalogued['kind']) => (kind === 'schedule') === (wanted === 'schedule')
+  const fits = (kind: Catalogued['kind']) => (kind === 'optimizer' ? 'transformation' : kind) === wanted
   if (entry !== undefined && fits(entry.kind)) return entry
+  const never = unavailable.get(call.name)
+  if (never !== undefined)
+    throw refuse('unknown_transformation', whyNot(never, call.where), call, { nearest: [] })
   const names = [...catalogue.values()].filter(({ kind }) => fits(kind)).map(({ name }) => name)
   const near = nearest(call.name, names)
   const instead =
@@ -56,7 +63,7 @@ function find(call: Call, wanted: 'transformation' | 'schedule'): Catalogued {
   const what =
     entry === undefined
       ? `No ${wanted} is called ${call.name}`
-      : `${call.name} is a ${entry.kind}, no ${wanted}`
+      : `${call.name} is ${entry.kind === 'optimizer' ? 'an' : 'a'} ${entry.kind}, no ${wanted}`
   throw refuse('unknown_transformation', `${what}, ${call.where}${instead}`, call, { nearest: near })
 }
 
@@ -109,14 +116,18 @@ function settle(argument: Argument, name: string, option: Option<unknown>, entry
       argument,
     )
   }
-  return option.canonical?.(setting) ?? setting
+  return option.canonical === undefined ? setting : option.canonical(setting)
 }
 
 function toSetting(argument: Argument, option: Option<unknown>, what: string): Setting {
   const convert = (value: Value): Setting => {
     if (isList(value)) return value.map(convert)
     if (isCall(value)) {
-      if (option.takes !== undefined) return resolve(value, option.takes)
+      const { takes } = option
+      if ((takes === 'pattern' || takes === 'dimensions') && value.name === 'ndim') return rankPattern(value)
+      if (takes === 'dimensions' && value.name === 'MuonDimensionNumbers')
+        return dimensionPair(value, convert)
+      if (takes !== undefined && takes !== 'pattern' && takes !== 'dimensions') return resolve(value, takes)
       throw refuse(
         'bad_option',
         `Cannot take ${what} ${argument.where}: expected ${option.type}, found a call of ${value.name}`,
@@ -127,6 +138,23 @@ function toSetting(argument: Argument, option: Option<unknown>, what: string): S
     return value
   }
   return convert(argument.value)
+}
+
+/** `MuonDimensionNumbers(0, 1)`: its two arguments. */
+function dimensionPair({ positional, keyword }: Call, convert: (value: Value) => Setting): Setting {
+  const named = (name: string, k: number, fallback: number) => {
+    const given = keyword.find((argument) => argument.name === name) ?? positional[k]
+    return given === undefined ? fallback : convert(given.value)
+  }
+  return [named('reduction_axis', 0, 0), named('output_axis', 1, 1)]
+}
+
+/** `ndim(2)`, called: the pattern "ndim(2)". */
+function rankPattern({ positional, keyword }: Call): string {
+  const given = [...positional, ...keyword].map(({ value }) =>
+    typeof value === 'number' ? String(value) : describe(value),
+  )
+  return `ndim(${given.join(', ')})`
 }
 
 function signature({ name, options }: Catalogued): string {

@@ -39,7 +39,10 @@ export interface Entry extends Argument {
 }
 
 /** Calls that take a list as their positional arguments, and the keyword that the list has in a tree. */
-export const spreads: ReadonlyMap<string, string> = new Map([['chain', 'transforms']])
+export const spreads: ReadonlyMap<string, string> = new Map([
+  ['chain', 'transforms'],
+  ['named_chain', 'transforms'],
+])
 
 /** What an expression may hold, in either form. */
 export const limits = {

@@ -1,4 +1,5 @@
 import type { Combine, Primitive } from './primitives.ts'
+import type { Routine } from './routines.ts'
 
 /**
  * Over what a value varies, from the narrowest to the widest:
@@ -29,6 +30,11 @@ export type Node =
   | { readonly op: 'reduce'; readonly combine: Combine; readonly axes: Axes }
   /** Over the tensors that reach this place of the chain; what each gives is kept beside the graph. */
   | { readonly op: 'collect'; readonly combine: Combine; readonly place: string }
+  /** How many tensors before this one reach this place of the chain. */
+  | { readonly op: 'ordinal'; readonly place: string }
+  /** A word of what the generator threefry2x32 makes of a key's two words and a counter; a scalar. */
+  | { readonly op: 'threefry'; readonly word: 0 | 1 }
+  | { readonly op: 'routine'; readonly routine: Routine }
 
 /** A number, where an expression is wanted. */
 export type Value = Expr | number
@@ -204,3 +210,7 @@ export function leaf(node: Node, extent: Extent, rank = 0, kept?: readonly numbe
 /** One number for all tensors, out of one a tensor. */
 export const collect = (combine: Combine, place: string): Expr =>
   new Expr({ op: 'collect', combine, place }, [], 'tree', [], 0)
+
+/** What a routine makes for a tensor. What shapes it is in the routine itself; numbers and arrays are arguments. */
+export const routine = (what: Routine, args: readonly Expr[], rank: number): Expr =>
+  new Expr({ op: 'routine', routine: what }, args, 'element', range(0, rank), rank)

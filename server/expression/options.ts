@@ -18,11 +18,14 @@ export interface Term {
 
 /** What an option asks of whoever settles it. */
 export interface Binder {
-  /** The option as a number that may change between steps. */
-  readonly number: (value: number) => Expr
+  /** The option's path in the chain, for messages. */
+  readonly path: string
+  /** The option as a number that may change between steps; in a list, the item at `index` of it. */
+  readonly number: (value: number, index?: number) => Expr
   readonly schedule: (term: Term) => (count: Expr) => Expr
   /** A transformation inside this one; `key` is its place: a position, a label, `inner`. */
   readonly link: (term: Term, key: string) => unknown
+  readonly condition: (term: Term) => unknown
 }
 
 /**
@@ -35,7 +38,7 @@ export interface Option<T> {
   /** What it is when left out; required when absent. */
   readonly fallback?: Setting
   /** What calls may stand here. */
-  readonly takes?: 'schedule' | 'transformation'
+  readonly takes?: 'schedule' | 'transformation' | 'condition' | 'pattern' | 'dimensions'
   /** May only be given by name, never by position. */
   readonly keywordOnly?: true
   /** Why a setting cannot be, in words that end `expected …`; undefined when it can. */
@@ -81,21 +84,13 @@ export function number(fallback?: number): Option<Expr> {
 }
 
 /** A number that only matters at the start: it cannot change between steps. */
-export const startNumber = (fallback: number): Option<Expr> => ({
+export const startNumber = (fallback?: number): Option<Expr> => ({
   ...number(fallback),
   bind: (s) => constant(s as number),
 })
 
 /** A number that may be left out altogether, which is a decision. */
-export function optionalNumber(): Option<Expr | null> {
-  return {
-    type: 'number | None',
-    fallback: null,
-    refuse: (s) => (s === null ? undefined : numeric(s, {}, 'a number or None')),
-    bind: (s, binder) => (s === null ? null : binder.number(s as number)),
-    lift: (given) => (given === null ? null : lift(given as Value)),
-  }
-}
+export const optionalNumber = (): Option<Expr | null> => optional(number())
 
 /** A whole number that shapes the graph. */
 export function integer(fallback: number | undefined, bounds: Bounds): Option<number> {
@@ -104,6 +99,16 @@ export function integer(fallback: number | undefined, bounds: Bounds): Option<nu
     ...withFallback(fallback),
     refuse: (s) =>
       numeric(s, bounds, 'an integer') ?? (Number.isInteger(s) ? undefined : 'expected an integer'),
+    bind: (s) => s as number,
+  }
+}
+
+/** A share of the whole, from 0 to 1, that shapes the graph. */
+export function share(fallback: number): Option<number> {
+  return {
+    type: 'number',
+    fallback,
+    refuse: (s) => numeric(s, { min: 0, max: 1 }, 'a number'),
     bind: (s) => s as number,
   }
 }
@@ -174,16 +179,7 @@ export function rate(fallback?: number): Option<Rate> {
 }
 
 /** A rate that may be left out altogether, which is a decision. */
-export function optionalRate(): Option<Rate | null> {
-  const { refuse, bind } = rate()
-  return {
-    type: 'number | schedule | None',
-    takes: 'schedule',
-    fallback: null,
-    refuse: (s) => (s === null ? undefined : refuse(s)),
-    bind: (s, binder) => (s === null ? null : bind(s, binder)),
-  }
-}
+export const optionalRate = (): Option<Rate | null> => optional(rate())
 
 /** A schedule, and nothing else. */
 export function scheduled(): Option<Rate> {
@@ -206,6 +202,31 @@ export function transforms(): Option<readonly unknown[]> {
         ? undefined
         : 'expected one or more transformations',
     bind: (s, binder) => (s as readonly Term[]).map((term, i) => binder.link(term, String(i))),
+  }
+}
+
+/** One of a few words. */
+export function choice<const W extends string>(words: readonly W[], fallback?: W): Option<W> {
+  const wanted = `expected ${words.map((word) => `"${word}"`).join(' or ')}`
+  return {
+    type: words.map((word) => `"${word}"`).join(' | '),
+    ...withFallback(fallback),
+    refuse: (s) => (words.some((word) => word === s) ? undefined : wanted),
+    bind: (s) => s as W,
+  }
+}
+
+/** The option, or None. */
+export function optional<T>({ type, refuse, canonical, bind, lift, ...rest }: Option<T>): Option<T | null> {
+  const refusal = (s: Setting) => refuse(s)?.concat(' or None')
+  return {
+    ...rest,
+    type: `${type} | None`,
+    fallback: null,
+    refuse: (s) => (s === null ? undefined : refusal(s)),
+    ...(canonical === undefined ? {} : { canonical: (s) => (s === null ? null : canonical(s)) }),
+    bind: (s, binder) => (s === null ? null : bind(s, binder)),
+    ...(lift === undefined ? {} : { lift: (given) => (given === null ? null : lift(given)) }),
   }
 }
 

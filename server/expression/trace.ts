@@ -7,6 +7,11 @@ export interface Tensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly rank: number
+  /**
+   * What a function says of the name, where the tensor wants to know what was asked: tensors of one shape that all
+   * answer the same are recorded once.
+   */
+  ask?<T>(question: (name: string) => T): T
 }
 
 /** What a chain does to one tensor in a step. */

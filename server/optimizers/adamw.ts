@@ -1,4 +1,4 @@
-import { dtype, flag, keywordOnly, number, rate } from '../expression/index.ts'
+import { dtype, flag, keywordOnly, mask, number, rate } from '../expression/index.ts'
 import { addDecayedWeights } from '../transformations/add_decayed_weights.ts'
 import { optimizer } from '../transformations/form/define.ts'
 import { scaleByAdam } from '../transformations/scale_by_adam.ts'
@@ -17,11 +17,12 @@ export const adamw = optimizer({
     eps_root: number(0),
     mu_dtype: dtype(),
     weight_decay: rate(1e-4),
+    mask: mask(null),
     nesterov: keywordOnly(flag(false)),
   },
-  chain: ({ learning_rate, weight_decay, ...moments }) => [
+  chain: ({ learning_rate, weight_decay, mask, ...moments }) => [
     scaleByAdam(moments),
-    addDecayedWeights({ weight_decay }),
+    addDecayedWeights({ weight_decay, mask }),
     scaleByLearningRate({ learning_rate }),
   ],
 })

@@ -30,7 +30,7 @@ const printed: readonly (readonly [Term, string])[] = [
         ['**/k', call('sgd')],
       ]),
     }),
-    'a(x={"100": 0.1, "**/k": sgd()})',
+    'a(x={100: 0.1, "**/k": sgd()})',
   ],
   [call('a', { x: 'q"\\\n\u0000é😀\ud800' }), String.raw`a(x="q\"\\\n\u0000é😀\ud800")`],
 ]

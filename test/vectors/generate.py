@@ -25,9 +25,20 @@ import numpy as np
 import optax
 import optax.contrib
 
+from adapters import Shapes, names
 from chains import CHAINS
 
 jax.config.update("jax_enable_x64", True)
+
+
+def power_decay(i: jax.typing.ArrayLike, exponent: jax.typing.ArrayLike = 0.8) -> jax.Array:
+    """Adafactor's decay in float64: Optax's own casts the step to float32."""
+    return 1.0 - (jnp.asarray(i, jnp.float64) + 1) ** (-exponent)
+
+
+# The default of `decay_rate_fn`, which cannot be named in a chain.
+*DEFAULTS, _ = optax.scale_by_factored_rms.__defaults__
+optax.scale_by_factored_rms.__defaults__ = (*DEFAULTS, power_decay)
 
 FOLDER = Path(__file__).parent
 SEED = 20111
@@ -69,14 +80,15 @@ def gradients(rng: np.random.Generator) -> list[np.ndarray]:
     return steps
 
 
-def unpack(packed: np.ndarray) -> Tree:
-    ends = np.cumsum([int(np.prod(shape)) for shape in SHAPES.values()])
+def unpack(packed: np.ndarray, shapes: Shapes = SHAPES) -> Tree:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
     parts = np.split(packed, ends[:-1])
-    return {name: jnp.asarray(part.reshape(shape)) for (name, shape), part in zip(SHAPES.items(), parts, strict=True)}
+    return {name: jnp.asarray(part.reshape(shape)) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def pack(tree: Tree) -> np.ndarray:
-    return np.concatenate([np.asarray(tree[name]).ravel() for name in SHAPES])
+    """All tensors back to back, in JAX's order: sorted by name."""
+    return np.concatenate([np.asarray(tree[name]).ravel() for name in sorted(tree)])
 
 
 def encode(packed: np.ndarray) -> str:
@@ -88,20 +100,35 @@ def decode(text: str) -> np.ndarray:
 
 
 def widen(state: Any) -> Any:
-    """Make counters int64: JAX divides an int32 array in float32 even with x64, and schedules divide by counts."""
-    return jax.tree.map(lambda x: x.astype(jnp.int64) if x.dtype == jnp.int32 else x, state)
+    """Make counters int64: JAX divides an int32 array in float32 even with x64, and schedules divide by counts.
+
+    Make state float64 that is float32 by default, such as the first parameters, which are exact in float32.
+    reduce_on_plateau stays as it is: its branches must agree on int32, and what it divides is float64 already.
+    """
+    wide = {jnp.dtype("int32"): jnp.int64, jnp.dtype("float32"): jnp.float64}
+
+    def keeps(x: Any) -> bool:
+        is_key = hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+        return is_key or isinstance(x, optax.contrib.ReduceLROnPlateauState)
+
+    return jax.tree.map(lambda x: x if keeps(x) else x.astype(wide.get(x.dtype, x.dtype)), state, is_leaf=keeps)
+
+
+def started(chain: str, tree: Tree, shapes: Shapes = SHAPES) -> tuple[optax.GradientTransformationExtraArgs, Any]:
+    """The chain that the expression `chain` stands for, and its state at the start; all of it float64."""
+    transformation = eval(chain, {**names(shapes), "optax": optax, "jnp": jnp})  # noqa: S307
+    transformation = optax.with_extra_args_support(transformation)
+    state = widen(transformation.init(tree))
+    jaxpr = str(jax.make_jaxpr(transformation.update)(tree, state, tree, value=jnp.asarray(LOSSES[0])))
+    if "f32[" in jaxpr:
+        raise TypeError(f"{chain} computes in float32, expected float64 throughout:\n{jaxpr}")
+    return transformation, state
 
 
 def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndarray]:
     """Apply the chain that the expression `chain` stands for, and the updates it gives, step by step."""
-    names = {name: getattr(module, name) for module in (optax.contrib, optax) for name in dir(module)}
-    transformation = eval(chain, {**names, "optax": optax, "jnp": jnp})  # noqa: S307
-    transformation = optax.with_extra_args_support(transformation)
     tree = unpack(params)
-    state = widen(transformation.init(tree))
-    jaxpr = str(jax.make_jaxpr(transformation.update)(unpack(grads[0]), state, tree, value=jnp.asarray(LOSSES[0])))
-    if "f32[" in jaxpr:
-        raise TypeError(f"{chain} computes in float32, expected float64 throughout:\n{jaxpr}")
+    transformation, state = started(chain, tree)
 
     answers = []
     for gradient, loss in zip(grads, LOSSES, strict=True):

@@ -36,7 +36,7 @@ type Given<T> = T extends Expr
 export type Settings<O extends Options> = { readonly [K in keyof O]?: Given<Bound<O>[K]> }
 export type Definition<O extends Options> = Entry & ((options?: Settings<O>) => Link)
 
-interface Words<O extends Options> {
+export interface Words<O extends Options> {
   readonly name: string
   /** The formula, line by line as the code below it. */
   readonly formula: string
@@ -46,7 +46,7 @@ interface Words<O extends Options> {
   readonly refuse?: (settings: { readonly [K in keyof O]: Setting }) => string | undefined
 }
 
-type State<S> = { readonly [K in keyof S]: Expr }
+export type State<S> = { readonly [K in keyof S]: Expr }
 
 interface Rule<O extends Options, S> extends Words<O> {
   readonly state?: S | ((options: Bound<O>, tensor: Tensor) => S)
@@ -81,7 +81,7 @@ export function optimizer<const O extends Options>(
   return define('optimizer', words, (options) => series(words.chain(options)))
 }
 
-function define<O extends Options>(
+export function define<O extends Options>(
   kind: Entry['kind'],
   { name, formula, reference, options, refuse }: Words<O>,
   link: (options: Bound<O>) => Link,
@@ -107,9 +107,11 @@ function define<O extends Options>(
 }
 
 const inCode = {
+  path: 'a default',
   number: constant,
   schedule: () => unreachable('a schedule'),
   link: () => unreachable('a transformation'),
+  condition: () => unreachable('a condition'),
 }
 
 function unreachable(what: string): never {

@@ -25,6 +25,8 @@ export interface Tree {
   readonly largest: (x: Expr) => Expr
   /** ‖x‖₂ over all elements of all tensors. */
   readonly norm: (x: Expr) => Expr
+  /** How many tensors come before this one. */
+  readonly ordinal: () => Expr
 }
 
 /** A transformation with its options settled: what chains are made of. */

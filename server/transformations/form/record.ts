@@ -1,6 +1,8 @@
 import { type Body, Expr, leaf, type Slot, type Tensor, type Trace } from '../../expression/index.ts'
+import { Recordings } from './alike.ts'
 import type { Link, SlotTree, StateTree } from './link.ts'
 import { join, recorder } from './recorder.ts'
+import { isSlot } from './states.ts'
 
 export interface Asked {
   /** Keep the parameters here, as the slot `params`, and add the update to them. */
@@ -19,37 +21,9 @@ export function trace(
   options: ReadonlyMap<string, number>,
   asked: Asked,
 ): Trace {
-  // Tensors of one shape are treated alike, so one recording does for all, unless a transformation asks for the name.
-  const known = new Map<string, Body>()
-  const bodies = tensors.map((tensor) => {
-    const shape = tensor.shape.join()
-    const same = known.get(shape)
-    if (same !== undefined) return same
-    const watched = new Watched(tensor)
-    const recorded = body(link, watched, asked)
-    if (!watched.named) known.set(shape, recorded)
-    return recorded
-  })
+  const recordings = new Recordings()
+  const bodies = tensors.map((tensor) => recordings.of(tensor, (watched) => body(link, watched, asked)))
   return { tensors, options, bodies }
-}
-
-/** A tensor that notes whether its name was asked for. */
-class Watched implements Tensor {
-  readonly shape: readonly number[]
-  readonly rank: number
-  readonly #name: string
-  named = false
-
-  constructor({ name, shape, rank }: Tensor) {
-    this.#name = name
-    this.shape = shape
-    this.rank = rank
-  }
-
-  get name(): string {
-    this.named = true
-    return this.#name
-  }
 }
 
 function body(link: Link, tensor: Tensor, asked: Asked): Body {
@@ -60,7 +34,7 @@ function body(link: Link, tensor: Tensor, asked: Asked): Body {
   )
   const { context, gives, exposed } = recorder(tensor, parameter)
   const g = leaf({ op: 'gradient' }, 'element', tensor.rank)
-  const tree = link.slots(tensor)
+  const tree = settled(link.slots(tensor), tensor.rank)
   const slots = flat<Slot>(tree, isSlot)
   const [u, after] = link.update(g, read(tree, tensor.rank), context)
   const next = flat<Expr>(after, isExpr)
@@ -80,7 +54,6 @@ function body(link: Link, tensor: Tensor, asked: Asked): Body {
   return { update: u, next, gives, slots, exposed }
 }
 
-const isSlot = (x: object): x is Slot => 'extent' in x && typeof x.extent === 'string'
 const isExpr = (x: object): x is Expr => x instanceof Expr
 
 /** A tree of state as one table: `{ '2': { scale_by_adam: { mu } } }` → `2.scale_by_adam.mu`. */
@@ -96,12 +69,24 @@ function flat<T extends object>(tree: object, isLeaf: (x: object) => x is T): Ma
   return table
 }
 
+/** A slot that keeps all axes of the tensor is one of elements, and one that keeps none is one of the tensor. */
+function settled(tree: SlotTree, rank: number): SlotTree {
+  const entries = Object.entries(tree).map(([name, x]) => {
+    if (!isSlot(x)) return [name, settled(x, rank)]
+    if (x.extent !== 'axes') return [name, x]
+    const { kept = [], ...slot } = x
+    if (kept.length === rank) return [name, { ...slot, extent: 'element' }]
+    return [name, kept.length === 0 ? { ...slot, extent: 'tensor' } : x]
+  })
+  return Object.fromEntries(entries) as SlotTree
+}
+
 /** The tree of slots as expressions that read them. */
 function read(tree: SlotTree, rank: number, path = ''): StateTree {
   const entries = Object.entries(tree).map(([name, x]) => {
     const slot = join(path, name)
     if (!isSlot(x)) return [name, read(x, rank, slot)]
-    return [name, leaf({ op: 'slot', slot }, x.extent === 'session' ? 'host' : x.extent, rank)]
+    return [name, leaf({ op: 'slot', slot }, x.extent === 'session' ? 'host' : x.extent, rank, x.kept)]
   })
   return Object.fromEntries(entries) as StateTree
 }

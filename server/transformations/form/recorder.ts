@@ -2,6 +2,7 @@ import {
   type Combine,
   type Contribution,
   collect,
+  constant,
   type Expr,
   leaf,
   type Tensor,
@@ -26,6 +27,11 @@ export function recorder(
     gives.set(`${path}#${k}`, { combine, value })
     return collect(combine, `${path}#${k}`)
   }
+  const ordinal = (path: string) => {
+    const { node } = give(path, 'sum', constant(1))
+    if (node.op !== 'collect') throw new Error('What is given is collected')
+    return leaf({ op: 'ordinal', place: node.place }, 'tensor', tensor.rank)
+  }
   const at = (path: string): Context => ({
     tensor,
     parameter,
@@ -34,6 +40,7 @@ export function recorder(
       sum: (x) => give(path, 'sum', x.extent === 'tensor' ? x : x.sum()),
       largest: (x) => give(path, 'max', x.extent === 'tensor' ? x : x.largest()),
       norm: (x) => give(path, 'sum', x.square().sum()).sqrt(),
+      ordinal: () => ordinal(path),
     },
     expose: (name, value) => exposed.set(join(path, name), value),
     at: (key) => at(join(path, key)),

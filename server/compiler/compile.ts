@@ -1,15 +1,21 @@
-import type { Axes, Expr, Extent, Trace } from '../expression/index.ts'
+import type { Expr, Trace } from '../expression/index.ts'
+import { lengthOf } from './axes.ts'
 import { type Alike, groupBodies } from './group.ts'
-import type { Commit, Pass, Phase, Plan, Reduction, Scalar, Stage, StatePiece } from './plan.ts'
+import type { Interner } from './intern.ts'
+import type { Commit, Pass, Phase, Plan, Reduction, RoutineCall, Scalar, Stage, StatePiece } from './plan.ts'
 import { placeKey, sizeOf } from './plan.ts'
+import { vectorsOf } from './vectors.ts'
 
 const isScalar = (x: Expr) => x.extent === 'host' || x.extent === 'tree' || x.extent === 'tensor'
 
+const isArray = (x: Expr) => x.extent === 'axes' || x.extent === 'element'
+
 /** Make a plan of a recorded chain. */
 export function compile(trace: Trace): Plan {
-  const groups = groupBodies(trace.bodies)
+  const { groups, routines } = groupBodies(trace.bodies)
   const state = layOut(trace)
-  const schedule = new Scheduler(groups)
+  const vectors = vectorsOf(groups.map(({ body }) => body))
+  const schedule = new Scheduler(groups, vectors, routines)
   const commits = commitsOf(trace, groups, state)
   const exposed = new Map(groups.flatMap(({ body }) => [...body.exposed]))
   for (const [index, { body }] of groups.entries()) {
@@ -25,7 +31,10 @@ export function compile(trace: Trace): Plan {
     options: trace.options,
     state,
     places: new Map(state.map(({ slot, tensor }, i) => [placeKey(slot, tensor), i])),
+    hosted: state.reduce((end, { host, size }) => (host === undefined ? end : host + size), 0),
     registers: schedule.registers(trace.tensors.length),
+    temporaries: schedule.temporaries(),
+    vectors,
     exposed,
     needs: { parameters: leaves.has('parameter'), loss: leaves.has('loss') },
   }
@@ -34,12 +43,17 @@ export function compile(trace: Trace): Plan {
 /** State in a fixed order: slots as the first tensor that has them names them, tensors in declared order. */
 function layOut({ tensors, bodies }: Trace): StatePiece[] {
   const slots = new Map([...new Set(bodies)].flatMap((body) => [...body.slots]))
+  let end = 0
   return [...slots].flatMap(([slot, definition]): StatePiece[] => {
-    if (definition.extent === 'session') return [{ slot, definition, size: 1 }]
-    return tensors.flatMap((tensor, i) => {
+    if (definition.extent === 'session') return [{ slot, definition, size: 1, host: end++ }]
+    return tensors.flatMap((tensor, i): StatePiece[] => {
       const own = bodies[i]?.slots.get(slot)
-      const size = definition.extent === 'tensor' ? 1 : sizeOf(tensor)
-      return own === undefined ? [] : [{ slot, definition: own, tensor: i, size }]
+      if (own === undefined) return []
+      const piece = { slot, definition: own, tensor: i }
+      if (own.extent === 'element') return [{ ...piece, size: sizeOf(tensor) }]
+      const size = own.extent === 'axes' ? lengthOf({ extent: 'axes', kept: own.kept ?? [] }, tensor) : 1
+      end += size
+      return [{ ...piece, size, host: end - size }]
     })
   })
 }
@@ -47,12 +61,17 @@ function layOut({ tensors, bodies }: Trace): StatePiece[] {
 function commitsOf(trace: Trace, groups: readonly Alike[], state: readonly StatePiece[]): Commit[] {
   return state.flatMap(({ slot, definition, tensor }, piece): Commit[] => {
     if (definition.extent === 'element') return []
+    const kept = definition.kept ?? []
     const holders = groups.filter(({ tensors }) => tensor === undefined || tensors.includes(tensor))
     const values = new Set(holders.flatMap(({ body }) => body.next.get(slot) ?? []))
     const [value] = values
     if (value === undefined || values.size > 1)
       throw new Error(
         `The session slot ${slot} becomes ${values.size} different values on ${trace.tensors.length} tensors`,
+      )
+    if (value.extent === 'element' || value.kept.some((axis) => !kept.includes(axis)))
+      throw new Error(
+        `The slot ${slot} keeps the axes [${kept}] and becomes a value of extent ${value.extent}`,
       )
     return [{ piece, value, ...(tensor === undefined ? {} : { tensor }) }]
   })
@@ -70,6 +89,11 @@ const start: Point = { stage: 0, phase: 0 }
 /** Which stage and phase each value is computed in, and in what order. */
 class Scheduler {
   readonly #groups: readonly Alike[]
+  readonly #vectors: ReadonlySet<Expr>
+  readonly #routines: Interner['routines']
+  /** By group, what routines make, and what passes store for them, by slot. */
+  readonly #calls: Set<Expr>[]
+  readonly #stored: Map<Expr, string>[]
   readonly #points = new Map<Expr, Point>()
   readonly #scalars = new Map<string, { readonly scalar: Scalar; readonly stage: number }>()
   readonly #reductions: Map<Expr, Reduction>[]
@@ -78,27 +102,47 @@ class Scheduler {
   readonly #names = new Map<Expr, number>()
   readonly leaves = new Set<Expr>()
 
-  constructor(groups: readonly Alike[]) {
+  constructor(groups: readonly Alike[], vectors: ReadonlySet<Expr>, routines: Interner['routines']) {
+    this.#routines = routines
     this.#groups = groups
+    this.#vectors = vectors
     this.#reductions = groups.map(() => new Map())
     this.#visited = groups.map(() => new Set())
+    this.#calls = groups.map(() => new Set())
+    this.#stored = groups.map(() => new Map())
   }
 
-  /** When a value can be computed first: over elements in that phase, as a scalar before the passes of that stage. */
+  /** Whether a value is computed by the host: it is a scalar or a vector. */
+  #isHosted(x: Expr): boolean {
+    return isScalar(x) || this.#vectors.has(x)
+  }
+
+  /** When a value can be computed first: over elements in that phase, by the host before the passes of that stage. */
   #point(x: Expr): Point {
     const known = this.#points.get(x)
     if (known !== undefined) return known
-    const before = [...x.args, ...this.#parts(x).map(({ value }) => value)]
+    const { args = [] } = this.#routines.get(x) ?? {}
+    const before = [...x.args, ...args, ...this.#parts(x).map(({ value }) => value)]
     const latest = before.map((arg) => this.#point(arg)).reduce(later, start)
-    const point = x.node.op === 'reduce' ? after(x.node.axes, x.extent, latest) : latest
+    const swept = args.some(isArray) || (this.#isSwept(x) && this.#isHosted(x))
+    const point = swept
+      ? { stage: latest.stage + 1, phase: 0 }
+      : this.#isSwept(x)
+        ? { ...latest, phase: latest.phase + 1 }
+        : latest
     this.#points.set(x, point)
     return point
+  }
+
+  /** Whether a pass makes the value by reducing: what vectors are reduced to, the host computes. */
+  #isSwept({ node, args: [of] }: Expr): boolean {
+    return node.op === 'reduce' && of !== undefined && !this.#vectors.has(of)
   }
 
   #parts({
     node,
   }: Expr): readonly { readonly tensor: number; readonly group: number; readonly value: Expr }[] {
-    if (node.op !== 'collect') return []
+    if (node.op !== 'collect' && node.op !== 'ordinal') return []
     const parts = this.#groups.flatMap(({ tensors, body }, group) => {
       const given = body.gives.get(node.place)
       return given === undefined ? [] : tensors.map((tensor) => ({ tensor, group, value: given.value }))
@@ -115,20 +159,59 @@ class Scheduler {
     for (const arg of x.args) this.need(arg, group)
     for (const part of parts) this.need(part.value, part.group)
     if (x.args.length === 0) this.leaves.add(x)
+    this.#needRoutine(x, group)
     if (isScalar(x)) this.#registers.add(x)
     const [of] = x.args
-    if (x.node.op === 'reduce' && of !== undefined) {
+    if (x.node.op === 'reduce' && of !== undefined && this.#isSwept(x)) {
       this.#reductions[group]?.set(x, { value: x, combine: x.node.combine, of })
-    } else if (isScalar(x)) {
-      const key = `${this.#name(x)} ${x.extent === 'tensor' ? group : ''}`
+    } else if (this.#isHosted(x)) {
+      const own = x.extent === 'tensor' || x.extent === 'axes'
+      const key = `${this.#name(x)} ${own ? group : ''}`
       if (this.#scalars.has(key)) return
       const scalar: Scalar = {
         value: x,
-        ...(x.extent === 'tensor' ? { group } : {}),
+        ...(own ? { group } : {}),
         ...(parts.length > 0 ? { parts } : {}),
       }
       this.#scalars.set(key, { scalar, stage: this.#point(x).stage })
     }
+  }
+
+  #needRoutine(x: Expr, group: number): void {
+    const { args } = this.#routines.get(x) ?? {}
+    if (args === undefined) return
+    this.#calls[group]?.add(x)
+    for (const arg of args) {
+      this.need(arg, group)
+      if (isArray(arg) && !this.#routines.has(arg))
+        this.#stored[group]?.set(arg, `argument ${this.#name(arg)}`)
+    }
+  }
+
+  /** The slot in which a routine finds an array. */
+  #slotOf(x: Expr, group: number): string | undefined {
+    return this.#routines.has(x) && x.node.op === 'slot' ? x.node.slot : this.#stored[group]?.get(x)
+  }
+
+  /** What is there for one step, by group. */
+  temporaries(): string[][] {
+    return this.#groups.map((_, group) => [
+      ...(this.#stored[group]?.values() ?? []),
+      ...[...(this.#calls[group] ?? [])].flatMap((x) => this.#slotOf(x, group) ?? []),
+    ])
+  }
+
+  #callsAt(stage: number): RoutineCall[] {
+    return this.#calls.flatMap((made, group) =>
+      [...made]
+        .filter((x) => this.#point(x).stage === stage)
+        .flatMap((x): RoutineCall[] => {
+          const [call, to] = [this.#routines.get(x), this.#slotOf(x, group)]
+          if (call === undefined || to === undefined) return []
+          const args = call.args.map((arg) => this.#slotOf(arg, group) ?? arg)
+          return [{ group, routine: call.routine, args, to }]
+        }),
+    )
   }
 
   #name(x: Expr): number {
@@ -143,6 +226,7 @@ class Scheduler {
     const last = Math.max(...passes.map(({ stage }) => stage), ...scalars.map(({ stage }) => stage))
     return Array.from({ length: last + 1 }, (_, stage) => ({
       scalars: scalars.filter((s) => s.stage === stage).map(({ scalar }) => scalar),
+      routines: this.#callsAt(stage),
       passes: passes.filter((p) => p.stage === stage).map(({ pass }) => pass),
     }))
   }
@@ -152,23 +236,40 @@ class Scheduler {
     const stores = [...body.next]
       .filter(([slot]) => body.slots.get(slot)?.extent === 'element')
       .map(([slot, value]) => ({ slot, value }))
-    const ends = [...reductions.map(({ of }) => of), ...stores.map(({ value }) => value), body.update]
+    const stored = [...(this.#stored[group] ?? [])].map(([value, slot]) => ({ slot, value }))
+    const between = [...reductions.map(({ of }) => of), ...stored.map(({ value }) => value)]
+    const ends = [...between, ...stores.map(({ value }) => value), body.update]
     const last = ends.map((value) => this.#point(value)).reduce(later, start)
     const phaseAt = (point: Point): Phase => {
       const here = reductions.filter(({ of }) => same(this.#point(of), point))
-      const written = same(point, last) ? { stores, update: body.update } : { stores: [] }
+      const read = stored.filter(({ value }) => same(this.#point(value), point))
+      const written = same(point, last)
+        ? { stores: [...read, ...stores], update: body.update }
+        : { stores: read }
       const targets = [...here.map(({ of }) => of), ...written.stores.map(({ value }) => value)]
       if (written.update !== undefined) targets.push(written.update)
-      return { program: programFor(targets), reductions: here, ...written }
+      return { program: this.#programFor(targets), reductions: here, ...written }
     }
     return Array.from({ length: last.stage + 1 }, (_, stage) => {
-      const points = [last, ...reductions.map(({ of }) => this.#point(of))].filter(
+      const points = [last, ...between.map((value) => this.#point(value))].filter(
         (point) => point.stage === stage,
       )
       const count = Math.max(-1, ...points.map(({ phase }) => phase)) + 1
       const phases = Array.from({ length: count }, (_, phase) => phaseAt({ stage, phase }))
       return { stage, pass: { group, phases } }
     }).filter(({ pass }) => pass.phases.length > 0)
+  }
+
+  /** All that must be computed over elements for these values, in order. Vectors, and what a reduction gave, are read. */
+  #programFor(targets: readonly Expr[]): Expr[] {
+    const program = new Set<Expr>()
+    const visit = (x: Expr) => {
+      if (isScalar(x) || program.has(x)) return
+      if (x.node.op !== 'reduce' && !this.#vectors.has(x)) x.args.forEach(visit)
+      program.add(x)
+    }
+    targets.forEach(visit)
+    return [...program]
   }
 
   registers(tensors: number): Plan['registers'] {
@@ -183,19 +284,3 @@ class Scheduler {
 }
 
 const same = (a: Point, b: Point) => a.stage === b.stage && a.phase === b.phase
-
-/** When what a reduction gave can be used. */
-const after = (axes: Axes, extent: Extent, { stage, phase }: Point): Point =>
-  axes === 'rows' && extent === 'axes' ? { stage, phase: phase + 1 } : { stage: stage + 1, phase: 0 }
-
-/** All that must be computed over elements for these values, in order. What a reduction gave is only read. */
-function programFor(targets: readonly Expr[]): Expr[] {
-  const program = new Set<Expr>()
-  const visit = (x: Expr) => {
-    if (isScalar(x) || program.has(x)) return
-    if (x.node.op !== 'reduce') x.args.forEach(visit)
-    program.add(x)
-  }
-  targets.forEach(visit)
-  return [...program]
-}

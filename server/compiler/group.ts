@@ -8,7 +8,10 @@ export interface Alike {
 }
 
 /** Put tensors with equal bodies together, so that one program serves them all. */
-export function groupBodies(bodies: readonly Body[]): Alike[] {
+export function groupBodies(bodies: readonly Body[]): {
+  readonly groups: readonly Alike[]
+  readonly routines: Interner['routines']
+} {
   const interner = new Interner()
   const groups = new Map<string, { tensors: number[]; body: Body }>()
   const known = new Map<Body, { tensors: number[]; body: Body }>()
@@ -25,7 +28,7 @@ export function groupBodies(bodies: readonly Body[]): Alike[] {
     groups.set(signature, group)
     known.set(recorded, group)
   })
-  return [...groups.values()]
+  return { groups: [...groups.values()], routines: interner.routines }
 }
 
 function internBody(body: Body, interner: Interner): Body {
@@ -46,6 +49,6 @@ function internBody(body: Body, interner: Interner): Body {
 function sign({ update, next, exposed, gives, slots }: Body, interner: Interner): string {
   const ids = (values: ReadonlyMap<string, Expr>) => [...values].map(([name, x]) => [name, interner.id(x)])
   const given = [...gives].map(([place, { combine, value }]) => [place, combine, interner.id(value)])
-  const kept = [...slots].map(([name, { extent, type }]) => [name, extent, type])
+  const kept = [...slots].map(([name, { extent, kept, type }]) => [name, extent, kept, type])
   return JSON.stringify([interner.id(update), ids(next), ids(exposed), given, kept])
 }

@@ -1,10 +1,13 @@
-import { apply, constant, Expr } from '../expression/index.ts'
+import { apply, constant, Expr, leaf, type Routine } from '../expression/index.ts'
 
 /** Values that are always equal, as one object: common subexpressions are found, and bodies can be compared. */
 export class Interner {
   readonly #known = new Map<string, Expr>()
   readonly #ids = new Map<Expr, number>()
   readonly #seen = new Map<Expr, Expr>()
+  readonly #results = new Map<string, Expr>()
+  /** By what a routine makes, as what reads it sees it: an array like a slot, there for one step. */
+  readonly routines = new Map<Expr, { readonly routine: Routine; readonly args: readonly Expr[] }>()
 
   intern(expr: Expr): Expr {
     const seen = this.#seen.get(expr)
@@ -16,14 +19,32 @@ export class Interner {
       return known
     }
     const args = expr.args.map((arg) => this.intern(arg))
-    // Not the rank: what is elementwise treats tensors of every rank alike.
-    const kept = expr.extent === 'axes' ? expr.kept : ''
+    if (expr.node.op === 'routine') {
+      const made = this.#made(expr.node.routine, args, expr.rank)
+      this.#seen.set(expr, made)
+      return made
+    }
+    // Not the rank: what is elementwise treats tensors of every rank alike. Of values over axes it only matters
+    // whether they vary along the last one, which is how they lie beside elements in memory.
+    const kept = expr.extent === 'axes' ? `${expr.kept} ${expr.kept.includes(expr.rank - 1)}` : ''
     const key = `${JSON.stringify(expr.node)} ${args.map((arg) => this.id(arg))} ${expr.extent} ${kept}`
     const known = this.#known.get(key) ?? new Expr(expr.node, args, expr.extent, expr.kept, expr.rank)
     this.#known.set(key, known)
     if (!this.#ids.has(known)) this.#ids.set(known, this.#ids.size)
     this.#seen.set(expr, known)
     return known
+  }
+
+  #made(routine: Routine, args: readonly Expr[], rank: number): Expr {
+    const key = `${JSON.stringify(routine)} ${args.map((arg) => this.id(arg))}`
+    const known = this.#results.get(key)
+    if (known !== undefined) return known
+    const made = this.intern(
+      leaf({ op: 'slot', slot: `${routine.name} ${this.routines.size}` }, 'element', rank),
+    )
+    this.#results.set(key, made)
+    this.routines.set(made, { routine, args })
+    return made
   }
 
   /** A number that tells an interned value from others. */

@@ -1,22 +1,29 @@
-import type { Combine, Expr, Slot, Tensor } from '../expression/index.ts'
+import type { Combine, Expr, Routine, Slot, Tensor } from '../expression/index.ts'
 
 /**
- * What engines run. A step is a number of stages; a stage computes scalars, then sweeps over memory in passes, one
- * for each group of tensors that are treated alike. A reduction ends a stage: what depends on it comes in the next;
- * a reduction of rows only ends a phase. State is only written by a group's last pass, so everything before reads it as it was.
+ * What engines run. A step is a number of stages; a stage computes scalars and vectors on the host, then sweeps over
+ * memory in passes, one for each group of tensors that are treated alike. A reduction ends a stage: what depends on it
+ * comes in the next; a reduction of rows that only passes use ends a phase. State is only written by a group's last
+ * pass, so everything before reads it as it was.
  */
 export interface Plan {
   readonly tensors: readonly Tensor[]
   readonly groups: readonly Group[]
   readonly stages: readonly Stage[]
-  /** Scalar state after the step. */
+  /** State on the host after the step. */
   readonly commits: readonly Commit[]
   /** Paths of options that may change between steps, in the order in which a step gives them, and their start. */
   readonly options: ReadonlyMap<string, number>
   readonly state: readonly StatePiece[]
   /** Places in `state`, by `placeKey`. */
   readonly places: ReadonlyMap<string, number>
+  /** How many numbers of state the host keeps. */
+  readonly hosted: number
   readonly registers: Registers
+  /** Values over some axes that the host computes; passes read them, and make those that are reductions of elements. */
+  readonly vectors: ReadonlySet<Expr>
+  /** By group, slots of elements that are there for one step: what routines read and make. */
+  readonly temporaries: readonly (readonly string[])[]
   /** Scalars to show, by name. */
   readonly exposed: ReadonlyMap<string, Expr>
   readonly needs: { readonly parameters: boolean; readonly loss: boolean }
@@ -29,15 +36,27 @@ export interface Group {
 
 export interface Stage {
   readonly scalars: readonly Scalar[]
+  /** To be run before the passes. */
+  readonly routines: readonly RoutineCall[]
   readonly passes: readonly Pass[]
 }
 
-/** One scalar to compute: for the session, or for each tensor of a group. */
+/** One scalar or vector to compute on the host: for the session, or for each tensor of a group. */
 export interface Scalar {
   readonly value: Expr
   readonly group?: number
   /** For a collective: what each tensor gives, in order of tensors. */
   readonly parts?: readonly { readonly tensor: number; readonly value: Expr }[]
+}
+
+/** A routine to run on each tensor of a group. */
+export interface RoutineCall {
+  readonly group: number
+  readonly routine: Routine
+  /** Scalars, and arrays that passes of earlier stages stored: by the names of their slots. */
+  readonly args: readonly (Expr | string)[]
+  /** The slot that the result goes to. */
+  readonly to: string
 }
 
 /** One sweep over the tensors of a group. */
@@ -54,6 +73,7 @@ export interface Phase {
   /** Values of extent `element` and `axes` in the order in which they can be computed, leaves included. */
   readonly program: readonly Expr[]
   readonly reductions: readonly Reduction[]
+  /** State, and what routines read. */
   readonly stores: readonly { readonly slot: string; readonly value: Expr }[]
   readonly update?: Expr
 }
@@ -64,7 +84,7 @@ export interface Reduction {
   readonly of: Expr
 }
 
-/** Scalar state, and the scalar that it becomes. */
+/** A piece of state on the host, and the scalar or vector that it becomes. */
 export interface Commit {
   readonly piece: number
   readonly value: Expr
@@ -79,6 +99,8 @@ export interface StatePiece {
   readonly tensor?: number
   /** Number of elements. */
   readonly size: number
+  /** Where it begins in the state that the host keeps; none for element slots, which are the engine's. */
+  readonly host?: number
 }
 
 /** Where scalars are kept during a step: one register for the session's, one a tensor for the tensors'. */

@@ -3,17 +3,21 @@ import type { Phase, Plan, Scalar } from './plan.ts'
 
 /**
  * A plan as text: what runs in a step, and in what order. A value is named once, by the line that computes it; `s` are
- * scalars, `t` scalars of each tensor, `r` of each row, `x` of each element.
+ * scalars, `t` scalars of each tensor, `v` vectors of each tensor, `r` of each row, `x` of each element.
  */
 export function printPlan(plan: Plan): string {
-  const names = new Names()
+  const names = new Names(plan.vectors)
   const lines: string[] = []
   plan.groups.forEach(({ tensors }, i) => {
     lines.push(`group ${i}: ${tensors.map((t) => plan.tensors[t]?.name).join(', ')}`)
   })
-  plan.stages.forEach(({ scalars, passes }, i) => {
+  plan.stages.forEach(({ scalars, routines, passes }, i) => {
     lines.push(`stage ${i}`)
     for (const scalar of scalars) lines.push(...printScalar(scalar, names))
+    for (const { group, routine, args, to } of routines) {
+      const given = args.map((arg) => (typeof arg === 'string' ? arg : names.of(arg))).join(', ')
+      lines.push(`  ${to} ← ${routine.name}(${given})    of each tensor of group ${group}`)
+    }
     for (const { group, phases } of passes) {
       lines.push(
         `  pass over group ${group}${phases.length > 1 ? `, row by row in ${phases.length} phases` : ''}`,
@@ -32,18 +36,25 @@ export function printPlan(plan: Plan): string {
 
 /** Leaves are named where they are used; what needs computing gets a line. */
 function printScalar({ value, group, parts }: Scalar, names: Names): string[] {
+  if (value.node.op === 'ordinal')
+    return [`  ${names.of(value)} = number of the tensor    of each tensor of group ${group}`]
   if (value.node.op === 'collect') {
     const given = [...new Set((parts ?? []).map((part) => names.of(part.value)))].join(', ')
     return [`  ${names.of(value)} = ${value.node.combine} over all tensors of ${given}`]
   }
   if (value.args.length === 0) return []
+  const [of] = value.args
+  const made =
+    value.node.op === 'reduce' && of !== undefined
+      ? `${value.node.combine} over ${over(value)} of ${names.of(of)}`
+      : call(value, names)
   return [
-    `  ${names.of(value)} = ${call(value, names)}${group === undefined ? '' : `    of each tensor of group ${group}`}`,
+    `  ${names.of(value)} = ${made}${group === undefined ? '' : `    of each tensor of group ${group}`}`,
   ]
 }
 
 function printPhase({ program, reductions, stores, update }: Phase, names: Names): string[] {
-  const computed = program.filter((x) => x.args.length > 0 && x.node.op !== 'reduce')
+  const computed = program.filter((x) => x.args.length > 0 && x.node.op !== 'reduce' && !names.vectors.has(x))
   return [
     ...computed.map((x) => `${names.of(x)} = ${call(x, names)}`),
     ...reductions.map(
@@ -68,9 +79,15 @@ const letters = { host: 's', tree: 's', tensor: 't', axes: 'r', element: 'x' } a
 class Names {
   readonly #known = new Map<Expr, string>()
   readonly #counts = new Map<string, number>()
+  readonly vectors: ReadonlySet<Expr>
+
+  constructor(vectors: ReadonlySet<Expr>) {
+    this.vectors = vectors
+  }
 
   of(x: Expr): string {
-    const known = this.#known.get(x) ?? this.#leaf(x) ?? this.#fresh(letters[x.extent])
+    const known =
+      this.#known.get(x) ?? this.#leaf(x) ?? this.#fresh(this.vectors.has(x) ? 'v' : letters[x.extent])
     this.#known.set(x, known)
     return known
   }

@@ -1,25 +1,29 @@
-import { type Expr, listed } from '../expression/index.ts'
+import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
+import { lengthOf, reduced, spread, type Varies } from './axes.ts'
 import { combine, float64, neutral } from './float64.ts'
 import { type Plan, placeKey, type Scalar } from './plan.ts'
+import { threefry } from './threefry.ts'
 
 /** What the scalars of a step are computed from. */
 export interface Inputs {
   /** In the order of `plan.options`. */
   readonly options: Float64Array
   readonly loss: number
-  /** Scalar state: the element of a piece, by the piece's place in `plan.state`. Not read for element slots. */
+  /** The state that the host keeps: each piece from its `host` on. */
   readonly state: Float64Array
 }
 
 /**
- * The scalars of one step, on the host in float64: whatever the engine, they are computed here. An engine calls
- * `stage` before the passes of each stage, reads what they need with `get`, and hands in with `set` what they
- * reduced to one number a tensor.
+ * The scalars and vectors of one step, on the host in float64: whatever the engine, they are computed here. An engine
+ * calls `stage` before the passes of each stage, reads what they need with `get` and `vector`, and hands in with `set`
+ * and `setVector` what they reduced.
  */
 export class Scalars {
   readonly #plan: Plan
   readonly #inputs: Inputs
   readonly #values: Float64Array
+  readonly #vectors = new Map<Expr, Float64Array[]>()
+  readonly #ordinals = new Map<NonNullable<Scalar['parts']>, ReadonlyMap<number, number>>()
   readonly #options: readonly string[]
 
   constructor(plan: Plan, inputs: Inputs) {
@@ -37,19 +41,72 @@ export class Scalars {
     this.#values[this.#address(x, tensor)] = value
   }
 
+  /** The numbers of a vector of a tensor, row-major over the axes that it keeps. */
+  vector(x: Expr, tensor: number): Float64Array {
+    const values = this.#vectors.get(x)?.[tensor]
+    if (values === undefined)
+      throw new Error(`The vector ${x.node.op} of tensor ${tensor} is not computed yet`)
+    return values
+  }
+
+  setVector(x: Expr, tensor: number, values: Float64Array): void {
+    const all = this.#vectors.get(x) ?? []
+    all[tensor] = values
+    this.#vectors.set(x, all)
+  }
+
   stage(index: number): void {
     for (const scalar of this.#plan.stages[index]?.scalars ?? []) {
       const tensors = scalar.group === undefined ? [0] : (this.#plan.groups[scalar.group]?.tensors ?? [])
-      for (const tensor of tensors) this.set(scalar.value, tensor, this.#evaluate(scalar, tensor))
+      for (const tensor of tensors) {
+        if (scalar.value.extent === 'axes')
+          this.setVector(scalar.value, tensor, this.#vectorOf(scalar.value, tensor))
+        else this.set(scalar.value, tensor, this.#evaluate(scalar, tensor))
+      }
     }
   }
 
-  /** Scalar state after the step. */
+  /** State on the host after the step. */
   commit(): Float64Array {
     const next = this.#inputs.state.slice()
-    for (const { piece, value, tensor } of this.#plan.commits)
-      next[piece] = flush(this.get(value, tensor ?? 0))
+    for (const { piece, value, tensor = 0 } of this.#plan.commits) {
+      const { definition, host = 0 } = this.#plan.state[piece] ?? {}
+      if (definition?.extent !== 'axes') next[host] = flush(this.get(value, tensor))
+      else {
+        const to = { extent: 'axes', kept: definition.kept ?? [] } as const
+        next.set(this.#numbers(value, tensor, to).map(flush), host)
+      }
+    }
     return next
+  }
+
+  /** A value as an array with as many numbers as the result has. */
+  #numbers(x: Expr, tensor: number, to: Varies): Float64Array {
+    const own = x.extent === 'axes' ? this.vector(x, tensor) : Float64Array.of(this.get(x, tensor))
+    return spread(own, x, to, this.#tensor(tensor))
+  }
+
+  #tensor(index: number): Tensor {
+    const tensor = this.#plan.tensors[index]
+    if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+    return tensor
+  }
+
+  #vectorOf(x: Expr, index: number): Float64Array {
+    const { node, args } = x
+    const tensor = this.#tensor(index)
+    if (node.op === 'slot') {
+      const { host = 0, size = 0 } = this.#plan.state[this.#piece(node.slot, index)] ?? {}
+      return this.#inputs.state.subarray(host, host + size)
+    }
+    const [first] = args
+    if (node.op === 'reduce' && first !== undefined)
+      return reduced(this.vector(first, index), first, x, node.combine, tensor)
+    const f = float64[node.op as Primitive]
+    const [a = none, b = none, c = none] = args.map((arg) => this.#numbers(arg, index, x))
+    const out = new Float64Array(lengthOf(x, tensor))
+    for (let i = 0; i < out.length; i++) out[i] = f(a[i] ?? 0, b[i] ?? 0, c[i] ?? 0)
+    return out
   }
 
   #address(x: Expr, tensor: number): number {
@@ -58,7 +115,8 @@ export class Scalars {
     return x.extent === 'tensor' ? base + tensor : base
   }
 
-  #evaluate({ value: { node, args, extent }, parts }: Scalar, tensor: number): number {
+  #evaluate({ value, parts }: Scalar, tensor: number): number {
+    const { node, args, extent } = value
     switch (node.op) {
       case 'constant':
         return node.value
@@ -66,10 +124,10 @@ export class Scalars {
         return this.#inputs.options[this.#options.indexOf(node.path)] ?? Number.NaN
       case 'loss':
         return this.#inputs.loss
-      case 'slot':
-        return (
-          this.#inputs.state[this.#piece(node.slot, extent === 'tensor' ? tensor : undefined)] ?? Number.NaN
-        )
+      case 'slot': {
+        const piece = this.#plan.state[this.#piece(node.slot, extent === 'tensor' ? tensor : undefined)]
+        return this.#inputs.state[piece?.host ?? -1] ?? Number.NaN
+      }
       case 'count': {
         const shape = this.#plan.tensors[tensor]?.shape ?? []
         return listed(node.axes, shape.length).reduce((n, axis) => n * (shape[axis] ?? 1), 1)
@@ -81,9 +139,22 @@ export class Scalars {
           neutral[node.combine],
         )
       }
+      case 'reduce': {
+        const [of] = args
+        if (of === undefined) throw new Error('A reduction is of one value')
+        return (
+          reduced(this.vector(of, tensor), of, value, node.combine, this.#tensor(tensor))[0] ?? Number.NaN
+        )
+      }
+      case 'ordinal':
+        return this.#ordinal(parts ?? [], tensor)
+      case 'threefry': {
+        const [key0 = 0, key1 = 0, counter = 0] = args.map((arg) => this.get(arg, tensor))
+        return threefry(key0, key1, counter, node.word)
+      }
       case 'gradient':
       case 'parameter':
-      case 'reduce':
+      case 'routine':
         throw new Error(`${node.op} is not a scalar`)
       default: {
         const [a, b, c] = args.map((arg) => this.get(arg, tensor))
@@ -92,10 +163,20 @@ export class Scalars {
     }
   }
 
+  /** How many parts are of tensors before this one. */
+  #ordinal(parts: NonNullable<Scalar['parts']>, tensor: number): number {
+    const known = this.#ordinals.get(parts) ?? new Map(parts.map((part, i) => [part.tensor, i]))
+    this.#ordinals.set(parts, known)
+    return known.get(tensor) ?? Number.NaN
+  }
+
   #piece(slot: string, tensor: number | undefined): number {
     return this.#plan.places.get(placeKey(slot, tensor)) ?? -1
   }
 }
+
+/** What an operand is that a primitive does not take. */
+const none = new Float64Array()
 
 /** Kept numbers below the least normal float32 are 0 on every engine: denormals are slow, and never matter. */
 export const flush = (x: number): number => (Math.abs(x) < 2 ** -126 ? 0 : x)

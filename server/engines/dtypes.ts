@@ -1,4 +1,5 @@
 import { roundToBf16 } from '../compiler/float64.ts'
+import { Turns } from '../turns.ts'
 
 /** Number types of tensors, by their safetensors names. */
 export const dtypes = ['F32', 'BF16', 'F16', 'F64'] as const
@@ -40,6 +41,23 @@ export function narrow(values: Float64Array, dtype: Dtype): Uint8Array {
   const set = write[dtype]
   for (let i = 0; i < values.length; i++) set(view, i * size, values[i] ?? 0)
   return new Uint8Array(view.buffer)
+}
+
+/** Converts numbers from one type to another. Of many tensors, one after the other, so that the event loop stays free. */
+export class Converter {
+  /** Bytes that take some 2 ms. */
+  readonly #turns = new Turns(2 ** 18)
+
+  /** The bytes themselves where they are of that type. */
+  async convert({ dtype, bytes }: { dtype: Dtype; bytes: Uint8Array }, to: Dtype): Promise<Uint8Array> {
+    if (dtype === to) return bytes
+    const scale = bytesOf[to] / bytesOf[dtype]
+    const out = new Uint8Array(bytes.length * scale)
+    await this.#turns.through([bytes], (slice, at) =>
+      out.set(narrow(widen({ dtype, bytes: slice }), to), at * scale),
+    )
+    return out
+  }
 }
 
 const word = new DataView(new ArrayBuffer(8))

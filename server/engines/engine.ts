@@ -1,5 +1,6 @@
 import type { Plan } from '../compiler/plan.ts'
 import type { Dtype } from './dtypes.ts'
+import type { Lease } from './lease.ts'
 
 /** Tensors as bytes, one piece a tensor in declared order: little-endian, row-major, of any alignment. */
 export interface Tensors {
@@ -28,6 +29,11 @@ export interface Want {
 export interface StepOutput {
   /** Updates or parameters as wanted, one piece a tensor. */
   readonly parts?: readonly Uint8Array[]
+  /**
+   * There where `parts` are the engine's own memory: they are good until it is released. Who takes the step holds it.
+   * It may outlive the replica.
+   */
+  readonly lease?: Lease
   /** The scalars that the plan exposes. */
   readonly scalars: ReadonlyMap<string, number>
 }
@@ -46,8 +52,8 @@ export interface SavedPiece {
 /** The state of one session in an engine's memory. One call at a time. */
 export interface Replica {
   step(input: StepInput): Promise<StepOutput>
-  /** A copy of all state, which later steps do not touch. */
-  save(): Promise<readonly SavedPiece[]>
+  /** A copy of all state, or of the pieces of one slot, which later steps do not touch. */
+  save(slot?: string): Promise<readonly SavedPiece[]>
   close(): void
 }
 

@@ -1,9 +1,19 @@
-import { combine, float64, neutral, roundToBf16 } from '../compiler/float64.ts'
-import { type Pass, type Phase, type Plan, placeKey, type StatePiece, sizeOf } from '../compiler/plan.ts'
+import { everywhere, lengthOf, reduced, spread } from '../compiler/axes.ts'
+import { float64, roundToBf16 } from '../compiler/float64.ts'
+import {
+  type Pass,
+  type Phase,
+  type Plan,
+  placeKey,
+  type RoutineCall,
+  type StatePiece,
+  sizeOf,
+} from '../compiler/plan.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
-import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
+import type { Expr, Primitive, Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
 import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from './engine.ts'
+import { runRoutine } from './routines.ts'
 
 /** The engine that shows what is right: every plan in float64, one value after the other, as plainly as it can. */
 export function referenceEngine(): Engine {
@@ -55,15 +65,21 @@ class ReferenceReplica implements Replica {
 
   async step(input: StepInput): Promise<StepOutput> {
     const { plan, options, loss = Number.NaN, want } = input
-    const before = Float64Array.from(this.#state, (values) => values[0] ?? 0)
+    const before = new Float64Array(plan.hosted)
+    plan.state.forEach(({ host }, i) => {
+      if (host !== undefined) before.set(this.#state[i] ?? [], host)
+    })
     const scalars = new Scalars(plan, { options, loss, state: before })
     const run = new Run(input, this.#state, scalars)
-    for (const [index, { passes }] of plan.stages.entries()) {
+    for (const [index, { routines, passes }] of plan.stages.entries()) {
       scalars.stage(index)
+      for (const call of routines) run.routine(call)
       for (const pass of passes) run.pass(pass)
     }
     const after = scalars.commit()
-    for (const { piece } of plan.commits) this.#state[piece]?.fill(after[piece] ?? Number.NaN)
+    plan.state.forEach(({ host, size }, i) => {
+      if (host !== undefined) this.#state[i] = after.slice(host, host + size)
+    })
     for (const [piece, values] of run.stored) this.#state[piece] = values
     const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
     if (want === undefined) return { scalars: shown }
@@ -75,10 +91,11 @@ class ReferenceReplica implements Replica {
     return this.#state.filter((_, i) => this.#plan.state[i]?.slot === name)
   }
 
-  async save(): Promise<readonly SavedPiece[]> {
-    return this.#plan.state.map((piece, i) => {
+  async save(slot?: string): Promise<readonly SavedPiece[]> {
+    return this.#plan.state.flatMap((piece, i) => {
+      if (slot !== undefined && piece.slot !== slot) return []
       const dtype = typeOf(piece)
-      return { dtype, bytes: narrow(this.#state[i] ?? new Float64Array(), dtype) }
+      return [{ dtype, bytes: narrow(this.#state[i] ?? new Float64Array(), dtype) }]
     })
   }
 
@@ -94,7 +111,9 @@ class Run {
   readonly #input: StepInput
   readonly #state: readonly Float64Array[]
   readonly #scalars: Scalars
-  /** What reductions over some axes gave, a tensor. */
+  /** What routines read and make, by slot and tensor. */
+  readonly #temporaries = new Map<string, Float64Array>()
+  /** What reductions of rows gave, a tensor. */
   readonly #reduced = new Map<number, Map<Expr, Float64Array>>()
 
   constructor(input: StepInput, state: readonly Float64Array[], scalars: Scalars) {
@@ -103,31 +122,53 @@ class Run {
     this.#scalars = scalars
   }
 
+  routine({ group, routine, args, to }: RoutineCall): void {
+    for (const index of this.#input.plan.groups[group]?.tensors ?? []) {
+      const given = args.map((arg) =>
+        typeof arg === 'string' ? this.#slot(arg, index) : Float64Array.of(this.#scalars.get(arg, index)),
+      )
+      this.#temporaries.set(`${to} ${index}`, runRoutine(routine, given, this.#tensor(index)))
+    }
+  }
+
+  #tensor(index: number): Tensor {
+    const tensor = this.#input.plan.tensors[index]
+    if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+    return tensor
+  }
+
+  #slot(slot: string, index: number): Float64Array {
+    const piece = this.#piece(slot, index)
+    return this.#temporaries.get(`${slot} ${index}`) ?? this.#state[piece] ?? new Float64Array()
+  }
+
   pass(pass: Pass): void {
     for (const index of this.#input.plan.groups[pass.group]?.tensors ?? [])
       for (const phase of pass.phases) this.#sweep(phase, index)
   }
 
   #sweep({ program, reductions, stores, update }: Phase, index: number): void {
-    const tensor = this.#input.plan.tensors[index]
-    if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+    const tensor = this.#tensor(index)
     const values = new Map<Expr, Float64Array>()
     const value = (x: Expr) => values.get(x) ?? Float64Array.of(this.#scalars.get(x, index))
     for (const x of program) values.set(x, this.#compute(x, tensor, index, value))
-    for (const { value: result, of } of reductions) {
-      const reduced = reduce(result, value(of), tensor)
-      if (result.extent === 'tensor') this.#scalars.set(result, index, reduced[0] ?? Number.NaN)
-      else this.#reducedOf(index).set(result, reduced)
+    for (const { value: result, of, combine: how } of reductions) {
+      const found = reduced(value(of), of, result, how, tensor)
+      if (result.extent === 'tensor') this.#scalars.set(result, index, found[0] ?? Number.NaN)
+      else if (this.#input.plan.vectors.has(result)) this.#scalars.setVector(result, index, found)
+      else this.#reducedOf(index).set(result, found)
     }
-    for (const { slot, value: next } of stores) this.#store(slot, index, expand(value(next), next, tensor))
-    if (update !== undefined) this.updates[index] = expand(value(update), update, tensor)
+    for (const { slot, value: next } of stores)
+      this.#store(slot, index, spread(value(next), next, everywhere, tensor))
+    if (update !== undefined) this.updates[index] = spread(value(update), update, everywhere, tensor)
   }
 
   #compute(x: Expr, tensor: Tensor, index: number, value: (x: Expr) => Float64Array): Float64Array {
     const { node, args } = x
+    if (this.#input.plan.vectors.has(x)) return this.#scalars.vector(x, index)
     if (node.op === 'gradient') return read(this.#input.gradients, index)
     if (node.op === 'parameter') return read(this.#parameters(), index)
-    if (node.op === 'slot') return this.#state[this.#piece(node.slot, index)] ?? new Float64Array()
+    if (node.op === 'slot') return this.#slot(node.slot, index)
     if (node.op === 'reduce') return this.#reducedOf(index).get(x) ?? new Float64Array()
     const f = float64[node.op as Primitive]
     const [a = none, b = none, c = none] = args.map((arg) => spread(value(arg), arg, x, tensor))
@@ -153,6 +194,10 @@ class Run {
 
   #store(slot: string, tensor: number, values: Float64Array): void {
     const piece = this.#piece(slot, tensor)
+    if (piece < 0) {
+      this.#temporaries.set(`${slot} ${tensor}`, values)
+      return
+    }
     const bf16 = this.#input.plan.state[piece]?.definition.type === 'BF16'
     this.stored.set(
       piece,
@@ -161,65 +206,5 @@ class Run {
   }
 }
 
-type Varies = Pick<Expr, 'extent' | 'kept'>
 /** What an operand is that a primitive does not take. */
 const none = new Float64Array()
-
-/** Axes over which a value varies. */
-const axesOf = ({ extent, kept }: Varies, { rank }: Tensor): readonly number[] => {
-  if (extent === 'element') return listed('tensor', rank)
-  return extent === 'axes' ? kept : []
-}
-
-const lengthOf = (x: Varies, tensor: Tensor): number =>
-  axesOf(x, tensor).reduce((n, axis) => n * (tensor.shape[axis] ?? 1), 1)
-
-/** Where in an operand the element stands that belongs to element i of the result. */
-function indexer(from: Varies, to: Varies, tensor: Tensor): (i: number) => number {
-  const length = lengthOf(from, tensor)
-  if (length === 1) return () => 0
-  const [own, all] = [axesOf(from, tensor), axesOf(to, tensor)]
-  if (own.length === all.length) return (i) => i
-  // Leading axes only: the rest of the result repeats each of them.
-  if (own.every((axis, k) => axis === all[k])) {
-    const repeat = lengthOf(to, tensor) / length
-    return (i) => Math.floor(i / repeat)
-  }
-  return (i) => {
-    let [rest, at, stride] = [i, 0, 1]
-    for (const axis of [...all].reverse()) {
-      const extent = tensor.shape[axis] ?? 1
-      if (own.includes(axis)) {
-        at += (rest % extent) * stride
-        stride *= extent
-      }
-      rest = Math.floor(rest / extent)
-    }
-    return at
-  }
-}
-
-function reduce(result: Expr, values: Float64Array, tensor: Tensor): Float64Array {
-  if (result.node.op !== 'reduce') throw new Error(`${result.node.op} is not a reduction`)
-  const [of] = result.args
-  const join = combine[result.node.combine]
-  const out = new Float64Array(lengthOf(result, tensor)).fill(neutral[result.node.combine])
-  const at = of === undefined ? () => 0 : indexer(result, of, tensor)
-  for (let i = 0; i < values.length; i++) out[at(i)] = join(out[at(i)] ?? 0, values[i] ?? 0)
-  return out
-}
-
-/** A value for every element of the tensor. */
-const expand = (values: Float64Array, x: Expr, tensor: Tensor): Float64Array =>
-  spread(values, x, { extent: 'element', kept: [] }, tensor)
-
-/** An operand with as many elements as the result: one that varies over fewer axes is repeated. */
-function spread(values: Float64Array, from: Expr, to: Varies, tensor: Tensor): Float64Array {
-  const length = lengthOf(to, tensor)
-  if (values.length === length) return values
-  if (values.length === 1) return new Float64Array(length).fill(values[0] ?? 0)
-  const at = indexer(from, to, tensor)
-  const out = new Float64Array(length)
-  for (let i = 0; i < length; i++) out[i] = values[at(i)] ?? 0
-  return out
-}

@@ -103,12 +103,16 @@ export class Device {
     return this.tidy(() => this.run(op, [this.cast(x, 'F64'), this.integers(axes)], [attribute]))
   }
 
-  /** Numbers of float64, of one element each, in one array on the host. */
-  gather(scalars: readonly Handle[]): Float64Array {
+  /** Tensors of float64, back to back in one array on the host. */
+  gather(tensors: readonly Handle[]): Float64Array {
     return this.scope(() => {
-      const count = { name: 'N', type: this.#addon.TF_ATTR_INT, value: scalars.length }
-      const packed = this.run('Pack', scalars, [count, this.#type('T', 'F64')])
-      return new Float64Array(this.#bytes(this.#as(packed, 'INT32')).buffer)
+      const flat = this.integers([-1])
+      // One more, for what is joined must be two at least.
+      const parts = [...tensors, this.cast(this.scalar(0), 'F64')].map((x) => this.run('Reshape', [x, flat]))
+      const count = { name: 'N', type: this.#addon.TF_ATTR_INT, value: parts.length }
+      const axis = this.reshape(this.integers([0]), [])
+      const joined = this.run('ConcatV2', [...parts, axis], [count, this.#type('T', 'F64')])
+      return new Float64Array(this.#bytes(this.#as(joined, 'INT32')).buffer)
     })
   }
 

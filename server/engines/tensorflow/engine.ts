@@ -105,8 +105,8 @@ class RemoteReplica implements Replica {
     return { at: this.#plans.push(plan) - 1, plan }
   }
 
-  save(): Promise<readonly SavedPiece[]> {
-    return this.#host.call('save', { replica: this.#replica })
+  save(slot?: string): Promise<readonly SavedPiece[]> {
+    return this.#host.call('save', { replica: this.#replica, slot })
   }
 
   close(): void {

@@ -15,7 +15,10 @@ export interface Calls {
     readonly gets: { replica: number; plan: SentPlan; input: Omit<StepInput, 'plan'> }
     readonly gives: StepOutput
   }
-  save: { readonly gets: { replica: number }; readonly gives: readonly SavedPiece[] }
+  save: {
+    readonly gets: { replica: number; slot: string | undefined }
+    readonly gives: readonly SavedPiece[]
+  }
   close: { readonly gets: { replica: number }; readonly gives: undefined }
   /** Tensors that TensorFlow holds: to show that none are left behind. */
   count: { readonly gets: undefined; readonly gives: number }

@@ -22,14 +22,19 @@ export class DeviceReplica {
   constructor(device: Device, plan: Plan, start: Start) {
     this.#device = device
     this.#plan = plan
-    this.#scalars = new Float64Array(plan.state.length)
+    this.#scalars = new Float64Array(plan.hosted)
     device.scope(() => {
       plan.state.forEach((piece, i) => {
         if (piece.definition.extent === 'element') this.#handles.set(i, this.#begin(piece, i, start))
-        else this.#scalars[i] = scalarOf(plan, piece, i, start)
+        else this.#host(piece).set(hostedOf(plan, piece, i, start))
       })
       device.keep(this.#handles.values())
     })
+  }
+
+  /** A piece of the state that the host keeps. */
+  #host({ host = 0, size }: StatePiece): Float64Array {
+    return this.#scalars.subarray(host, host + size)
   }
 
   #begin(piece: StatePiece, i: number, start: Start): Handle {
@@ -103,12 +108,13 @@ export class DeviceReplica {
     })
   }
 
-  save(): SavedPiece[] {
+  save(slot?: string): SavedPiece[] {
     return this.#device.scope(() =>
-      this.#plan.state.map((piece, i) => {
+      this.#plan.state.flatMap((piece, i): SavedPiece[] => {
+        if (slot !== undefined && piece.slot !== slot) return []
         const dtype = typeOf(piece)
-        if (dtype === 'F64') return { dtype, bytes: narrow(this.#scalars.subarray(i, i + 1), dtype) }
-        return { dtype, bytes: this.#read(piece, this.#handle(i), dtype) }
+        if (dtype === 'F64') return [{ dtype, bytes: narrow(this.#host(piece), dtype) }]
+        return [{ dtype, bytes: this.#read(piece, this.#handle(i), dtype) }]
       }),
     )
   }
@@ -132,8 +138,13 @@ function parameterOf(start: Extract<Start, { options: Float64Array }>, tensor: n
   return { dtype: start.parameters.dtype, bytes }
 }
 
-function scalarOf(plan: Plan, { definition, tensor = 0 }: StatePiece, i: number, start: Start): number {
-  if (!('saved' in start) && definition.init !== 'parameters')
-    return initial(plan, definition.init, start.options)
-  return widen('saved' in start ? savedOf(start.saved, i) : parameterOf(start, tensor))[0] ?? Number.NaN
+function hostedOf(
+  plan: Plan,
+  { definition: { init }, size, tensor = 0 }: StatePiece,
+  i: number,
+  start: Start,
+): Float64Array {
+  if (!('saved' in start) && init !== 'parameters')
+    return new Float64Array(size).fill(initial(plan, init, start.options))
+  return widen('saved' in start ? savedOf(start.saved, i) : parameterOf(start, tensor))
 }

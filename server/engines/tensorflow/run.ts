@@ -1,3 +1,4 @@
+import { lengthOf } from '../../compiler/axes.ts'
 import { type Pass, type Phase, type Plan, type Stage, sizeOf } from '../../compiler/plan.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../../expression/index.ts'
@@ -5,11 +6,12 @@ import type { StepInput, Tensors } from '../engine.ts'
 import type { Device, Handle } from './device.ts'
 import { flush, ops, reductions } from './ops.ts'
 
-/** A number that TensorFlow has reduced a tensor to, not yet read. */
+/** What TensorFlow has reduced a tensor to, a number or a vector, not yet read. */
 interface Reduced {
   readonly value: Expr
   readonly tensor: number
   readonly handle: Handle
+  readonly size: number
 }
 
 /** One step in the course of being computed, in float32. Nothing of the state is overwritten. */
@@ -28,7 +30,7 @@ export class Run {
   readonly #uniforms = new Map<Expr, Handle>()
   /** Gradients and parameters that are on the device. */
   readonly #inputs = new Map<string, Handle>()
-  /** What reductions over some axes gave, a tensor. */
+  /** What reductions of rows gave, a tensor. */
   readonly #rows = new Map<number, Map<Expr, Handle>>()
 
   constructor(device: Device, input: StepInput, state: ReadonlyMap<number, Handle>, scalars: Scalars) {
@@ -43,18 +45,21 @@ export class Run {
     )
   }
 
-  /** The passes of a stage; what they reduce to single numbers is read back at once, after the last of them. */
+  /** The passes of a stage; what they reduce for the host is read back at once, after the last of them. */
   stage({ passes }: Stage, index: number): void {
     const found = passes.flatMap((pass) => this.#pass(pass, index))
     if (found.length === 0) return
     const numbers = this.#device.gather(found.map(({ handle }) => handle))
-    found.forEach(({ value, tensor }, i) => {
-      this.#scalars.set(value, tensor, numbers[i] ?? Number.NaN)
-    })
+    let end = 0
+    for (const { value, tensor, size } of found) {
+      end += size
+      if (value.extent === 'tensor') this.#scalars.set(value, tensor, numbers[end - 1] ?? Number.NaN)
+      else this.#scalars.setVector(value, tensor, numbers.slice(end - size, end))
+    }
   }
 
   #pass({ group, phases }: Pass, stage: number): Reduced[] {
-    const uses = phases.map((phase) => usesIn(phase, this.#input.want?.of === 'updates'))
+    const uses = phases.map((phase) => usesIn(phase, this.#plan.vectors, this.#input.want?.of === 'updates'))
     return (this.#plan.groups[group]?.tensors ?? []).flatMap((index) => {
       const tensor = this.#plan.tensors[index]
       if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
@@ -115,7 +120,8 @@ export class Run {
 
   #compute(x: Expr, values: Values, tensor: Tensor, index: number): void {
     const { node, args } = x
-    if (node.op === 'gradient') values.lend(x, this.#given('gradients', tensor, index))
+    if (this.#plan.vectors.has(x)) values.give(x, this.#vector(x, tensor, index))
+    else if (node.op === 'gradient') values.lend(x, this.#given('gradients', tensor, index))
     else if (node.op === 'parameter') values.lend(x, this.#given('parameters', tensor, index))
     else if (node.op === 'reduce') values.lend(x, this.#row(x, index))
     else if (node.op === 'slot') this.#read(node.slot, x, values, index)
@@ -125,6 +131,13 @@ export class Run {
       values.give(x, result)
       for (const arg of args) values.used(arg)
     }
+  }
+
+  /** A vector on the device, with axes of size 1 where it keeps none. */
+  #vector(x: Expr, { shape }: Tensor, index: number): Handle {
+    const numbers = Float32Array.from(this.#scalars.vector(x, index))
+    const own = shape.map((size, axis) => (x.kept.includes(axis) ? size : 1))
+    return this.#device.upload(new Uint8Array(numbers.buffer), 'F32', own)
   }
 
   #read(slot: string, x: Expr, values: Values, index: number): void {
@@ -157,17 +170,18 @@ export class Run {
     return piece
   }
 
-  #reduce(value: Expr, of: Handle, { rank }: Tensor, index: number): Reduced[] {
+  #reduce(value: Expr, of: Handle, tensor: Tensor, index: number): Reduced[] {
     const { node } = value
+    const { rank } = tensor
     if (node.op !== 'reduce') throw new Error(`${node.op} is not a reduction`)
     const op = reductions[node.combine]
-    if (value.extent === 'tensor')
-      // All axes: those that were reduced before have one element.
-      return [{ value, tensor: index, handle: this.#device.reduce(op, of, listed('tensor', rank), false) }]
+    const axes = listed(node.axes, rank)
+    if (value.extent === 'tensor' || this.#plan.vectors.has(value)) {
+      const handle = this.#device.reduce(op, of, axes, false)
+      return [{ value, tensor: index, handle, size: lengthOf(value, tensor) }]
+    }
     const own = this.#rows.get(index) ?? new Map<Expr, Handle>()
-    const row = this.#device.tidy(() =>
-      this.#device.cast(this.#device.reduce(op, of, listed(node.axes, rank), true), 'F32'),
-    )
+    const row = this.#device.tidy(() => this.#device.cast(this.#device.reduce(op, of, axes, true), 'F32'))
     this.#rows.set(index, own.set(value, row))
     return []
   }
@@ -182,13 +196,18 @@ export class Run {
 const none: Handle = -1
 
 /** How often each value of a phase is read; those that nothing wanted depends on are left out. */
-function usesIn({ program, reductions: ends, stores, update }: Phase, wanted: boolean): Map<Expr, number> {
+function usesIn(
+  { program, reductions: ends, stores, update }: Phase,
+  vectors: Plan['vectors'],
+  wanted: boolean,
+): Map<Expr, number> {
   const uses = new Map<Expr, number>()
   const use = (x: Expr) => uses.set(x, (uses.get(x) ?? 0) + 1)
   for (const { of } of ends) use(of)
   for (const { value } of stores) use(value)
   if (update !== undefined && wanted) use(update)
-  for (const x of [...program].reverse()) if (uses.has(x) && x.node.op !== 'reduce') x.args.forEach(use)
+  for (const x of [...program].reverse())
+    if (uses.has(x) && x.node.op !== 'reduce' && !vectors.has(x)) x.args.forEach(use)
   return uses
 }
 

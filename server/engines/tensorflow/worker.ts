@@ -47,7 +47,7 @@ const answers: { readonly [K in Kind]: (gets: Calls[K]['gets']) => Calls[K]['giv
     const { replica: own, plans } = of(replica)
     return own.step({ ...input, plan: planOf(plans, plan) })
   },
-  save: ({ replica }) => of(replica).replica.save(),
+  save: ({ replica, slot }) => of(replica).replica.save(slot),
   close({ replica }) {
     held.get(replica)?.replica.close()
     held.delete(replica)

@@ -39,6 +39,11 @@ export class Arena {
     return this.#bytes
   }
 
+  /** Bytes that can still be taken, if they are of one piece. */
+  get left(): number {
+    return maximumPages * page - this.#bytes
+  }
+
   /** The address of a range of at least so many bytes; undefined where it does not fit any more. */
   take(bytes: number): number | undefined {
     const size = Math.ceil((bytes + slack) / alignment) * alignment

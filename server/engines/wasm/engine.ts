@@ -24,9 +24,9 @@ export function wasmEngine({
   const common = new Set<Arena>()
   const stateBytes: Engine['stateBytes'] = (plan) =>
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
-  /** With a gradient, parameters and a reply. */
-  const inAll = (plan: Plan) =>
-    stateBytes(plan) + plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0)
+  /** A gradient, parameters and a reply. */
+  const ofStep = (plan: Plan) => plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0)
+  const inAll = (plan: Plan) => stateBytes(plan) + ofStep(plan)
   const arenaFor = (plan: Plan): Arena => {
     if (inAll(plan) > shared / 4) return new Arena()
     const found = [...common].find((arena) => arena.taken < shared) ?? new Arena()
@@ -35,7 +35,7 @@ export function wasmEngine({
   }
   return {
     name: 'wasm',
-    numerics: `wasm-1-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
+    numerics: `wasm-2-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
     dtypes: ['F32', 'BF16', 'F16'],
     stateBytes,
     refuse(plan) {
@@ -46,11 +46,14 @@ export function wasmEngine({
     },
     async open(plan, start) {
       const arena = arenaFor(plan)
-      return new WasmReplica(plan, start, arena, programs, threads, () => {
+      const room = common.has(arena) ? 2 * shared : ofStep(plan)
+      const replica = new WasmReplica(plan, arena, room, programs, threads, () => {
         if (arena.taken > 0) return
         common.delete(arena)
         threads.forget(arena)
       })
+      await replica.begin(start)
+      return replica
     },
     close: () => threads.close(),
   }

@@ -1,7 +1,8 @@
 import type { Pass, Plan } from '../../compiler/plan.ts'
 import type { Expr } from '../../expression/index.ts'
+import { type AxesKernel, writeAxesKernel } from './axes.ts'
 import type { Format } from './formats.ts'
-import { type Kernel, writeKernel } from './kernel.ts'
+import { type Kernel, layoutsOf, writeKernel } from './kernel.ts'
 import type { Compiled, Modules } from './modules.ts'
 
 /** Number types of a step's buffers. */
@@ -13,7 +14,12 @@ export interface Variant {
 
 export interface CompiledPass {
   readonly pass: Pass
-  readonly kernel: Kernel
+  /** In one layout or more. */
+  readonly kernels: readonly CompiledKernel[]
+}
+
+export interface CompiledKernel {
+  readonly kernel: Kernel | AxesKernel
   readonly module: Compiled
 }
 
@@ -26,11 +32,11 @@ export interface WasmProgram {
 
 /** Plans in machine code, kept as long as the plans are. */
 export class WasmPrograms {
-  readonly #modules: Modules
+  readonly modules: Modules
   readonly #known = new WeakMap<Plan, Map<string, WasmProgram>>()
 
   constructor(modules: Modules) {
-    this.#modules = modules
+    this.modules = modules
   }
 
   of(plan: Plan, variant: Variant): WasmProgram {
@@ -50,8 +56,12 @@ export class WasmPrograms {
     const formats = { ...variant, slot: (name: string): Format => (bf16.has(name) ? 'BF16' : 'F32') }
     const stages = plan.stages.map(({ passes }) =>
       passes.map((pass) => {
-        const kernel = writeKernel(pass, formats, rowArrays[pass.group] ?? [])
-        return { pass, kernel, module: this.#modules.compile(kernel.bytes) }
+        const rows = rowArrays[pass.group] ?? []
+        const written = hasVectors(pass, plan)
+          ? [writeAxesKernel(pass, formats, rows, plan.vectors)]
+          : layoutsOf(pass).map((layout) => writeKernel(pass, layout, formats, rows))
+        const kernels = written.map((kernel) => ({ kernel, module: this.modules.compile(kernel.bytes) }))
+        return { pass, kernels }
       }),
     )
     return { stages, rowArrays }
@@ -63,7 +73,16 @@ function keptRows(plan: Plan, group: number): Expr[] {
   const passes = plan.stages.flatMap((stage) => stage.passes).filter((pass) => pass.group === group)
   const found = passes.flatMap(({ phases }) => {
     const own = new Set(phases.flatMap(({ reductions }) => reductions.map(({ value }) => value)))
-    return phases.flatMap(({ program }) => program.filter((x) => x.node.op === 'reduce' && !own.has(x)))
+    return phases.flatMap(({ program }) =>
+      program.filter((x) => x.node.op === 'reduce' && !own.has(x) && !plan.vectors.has(x)),
+    )
   })
   return [...new Set(found)]
 }
+
+/** Whether a pass reads or makes vectors. */
+const hasVectors = ({ phases }: Pass, { vectors }: Plan): boolean =>
+  phases.some(
+    ({ program, reductions }) =>
+      program.some((x) => vectors.has(x)) || reductions.some(({ value }) => vectors.has(value)),
+  )

@@ -1,7 +1,9 @@
 import type { Plan, StatePiece } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
-import { bytesOf, type Dtype, narrow, widen } from '../dtypes.ts'
+import { sizeOf, Turns } from '../../turns.ts'
+import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
 import type { Replica, SavedPiece, Start, StepInput, StepOutput } from '../engine.ts'
+import { Lease } from '../lease.ts'
 import type { Arena } from './arena.ts'
 import type { Format } from './formats.ts'
 import type { WasmPrograms } from './program.ts'
@@ -14,6 +16,9 @@ export const typeOf = ({ definition: { extent, type } }: StatePiece): Dtype => {
   return type === 'BF16' ? 'BF16' : 'F32'
 }
 
+/** Bytes of a reply that are copied out at once: a range each would leave the arena in small pieces. */
+const few = 2 ** 16
+
 /** The state of a session in an arena; its scalars are kept beside, in float64. */
 export class WasmReplica implements Replica {
   readonly #plan: Plan
@@ -22,46 +27,70 @@ export class WasmReplica implements Replica {
   readonly #threads: Threads
   /** By place in `plan.state`: the address of an element slot. */
   readonly #addresses: readonly number[]
+  /** Bytes that must stay free for the steps to come where a reply is left in the arena. */
+  readonly #room: number
   readonly #release: () => void
   #scalars: Float64Array
+  #closed = false
 
-  /** `release` is called when the session has left the arena. */
+  /** To be begun before its first step. `release` is called when the session has left the arena. */
   constructor(
     plan: Plan,
-    start: Start,
     arena: Arena,
+    room: number,
     programs: WasmPrograms,
     threads: Threads,
     release: () => void,
   ) {
     this.#plan = plan
     this.#arena = arena
+    this.#room = room
     this.#programs = programs
     this.#threads = threads
     this.#release = release
-    this.#scalars = new Float64Array(plan.state.length)
-    this.#addresses = plan.state.map((piece, i) => {
-      const value = startOf(plan, piece, i, start)
-      if (piece.definition.extent === 'element') return this.#place(piece, value)
-      this.#scalars[i] =
-        typeof value === 'number' ? value : (widen({ dtype: 'F64', bytes: value })[0] ?? Number.NaN)
-      return 0
+    this.#scalars = new Float64Array(plan.hosted)
+    this.#addresses = plan.state.map((piece) => {
+      if (piece.definition.extent !== 'element') return 0
+      const length = piece.size * bytesOf[typeOf(piece)]
+      const at = arena.take(length)
+      if (at === undefined) throw new OutOfArena(length)
+      return at
     })
   }
 
-  #place(piece: StatePiece, value: number | Uint8Array): number {
+  async begin(start: Start): Promise<void> {
+    const [converter, turns] = [new Converter(), new Turns()]
+    for (const [i, piece] of this.#plan.state.entries()) {
+      const given = startOf(this.#plan, piece, i, start)
+      const value = typeof given === 'number' ? given : await converter.convert(given, typeOf(piece))
+      if (piece.definition.extent === 'element')
+        await this.#fill(piece, this.#addresses[i] ?? 0, value, turns)
+      else
+        this.#host(piece).set(
+          typeof value === 'number'
+            ? new Float64Array(piece.size).fill(value)
+            : widen({ dtype: 'F64', bytes: value }),
+        )
+    }
+  }
+
+  /** A piece of the state that the host keeps. */
+  #host({ host = 0, size }: StatePiece): Float64Array {
+    return this.#scalars.subarray(host, host + size)
+  }
+
+  async #fill(piece: StatePiece, at: number, value: number | Uint8Array, turns: Turns): Promise<void> {
     const dtype = typeOf(piece)
-    const length = piece.size * bytesOf[dtype]
-    const at = this.#arena.take(length)
-    if (at === undefined) throw new OutOfArena(length)
-    const bytes = this.#arena.bytes(at, length)
-    if (typeof value !== 'number') bytes.set(value)
-    else if (dtype === 'F32') new Float32Array(bytes.buffer, at, piece.size).fill(value)
-    else
-      new Uint16Array(bytes.buffer, at, piece.size).fill(
-        new Uint16Array(narrow(Float64Array.of(value), dtype).buffer)[0] ?? 0,
-      )
-    return at
+    const bytes = this.#arena.bytes(at, piece.size * bytesOf[dtype])
+    if (typeof value !== 'number') {
+      await turns.through([value], (slice, begin) => bytes.set(slice, begin))
+      return
+    }
+    const one = narrow(Float64Array.of(value), dtype)
+    await turns.through([bytes], ({ buffer, byteOffset, length }) => {
+      if (dtype === 'F32') new Float32Array(buffer, byteOffset, length / 4).fill(value)
+      else new Uint16Array(buffer, byteOffset, length / 2).fill(new Uint16Array(one.buffer)[0] ?? 0)
+    })
   }
 
   async step(input: StepInput): Promise<StepOutput> {
@@ -75,63 +104,90 @@ export class WasmReplica implements Replica {
     const scalars = new Scalars(plan, { options, loss, state: this.#scalars })
     const run = new Run(plan, this.#arena, scalars, this.#addresses)
     try {
-      run.place('gradient', gradients)
-      if (parameters !== undefined) run.place('parameter', parameters)
+      await run.place('gradient', gradients)
+      if (parameters !== undefined) await run.place('parameter', parameters)
       if (wanted !== undefined) run.reserve('update', wanted)
       for (const [group, rows] of program.rowArrays.entries()) run.reserveRows(group, rows.length)
+      run.reserveTemporaries()
       for (const [index, passes] of program.stages.entries()) {
         scalars.stage(index)
+        for (const call of plan.stages[index]?.routines ?? [])
+          await run.routine(call, this.#programs.modules, this.#threads)
         for (const pass of passes) await run.pass(pass, this.#threads)
       }
       this.#scalars = scalars.commit()
       const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
       if (want === undefined) return { scalars: shown }
-      const parts = wanted !== undefined ? run.read('update', wanted) : this.#parameters(want.dtype)
-      return { scalars: shown, parts }
+      if (wanted !== undefined) return { scalars: shown, ...(await this.#updates(run, wanted)) }
+      return { scalars: shown, parts: await this.#parameters(want.dtype) }
     } finally {
       run.end()
     }
   }
 
-  #parameters(dtype: Dtype): Uint8Array[] {
-    const pieces = this.#plan.state
-      .map((piece, i) => ({ piece, i }))
-      .filter(({ piece }) => piece.slot === 'params')
-    return pieces.map(({ piece, i }) => converted(this.#read(piece, i), dtype))
+  /** Updates where they were written. Copies where they are few, or where steps to come would lack the room. */
+  async #updates(run: Run, format: Format): Promise<Pick<StepOutput, 'parts' | 'lease'>> {
+    const views = run.views('update', format)
+    if (sizeOf(views) > few && this.#arena.left >= this.#room) {
+      const at = run.keep('update')
+      return { parts: views, lease: new Lease(() => this.#give([at])) }
+    }
+    const copy = await new Turns().join(views)
+    let end = 0
+    return {
+      parts: views.map(({ length }) => {
+        end += length
+        return copy.subarray(end - length, end)
+      }),
+    }
   }
 
-  #read(piece: StatePiece, i: number): SavedPiece {
+  async #parameters(dtype: Dtype): Promise<readonly Uint8Array[]> {
+    const saved = await this.save('params')
+    const converter = new Converter()
+    const parts: Uint8Array[] = []
+    for (const piece of saved) parts.push(await converter.convert(piece, dtype))
+    return parts
+  }
+
+  async save(slot?: string): Promise<readonly SavedPiece[]> {
+    const turns = new Turns()
+    const saved: SavedPiece[] = []
+    for (const [i, piece] of this.#plan.state.entries())
+      if (slot === undefined || piece.slot === slot) saved.push(await this.#read(piece, i, turns))
+    return saved
+  }
+
+  async #read(piece: StatePiece, i: number, turns: Turns): Promise<SavedPiece> {
     const dtype = typeOf(piece)
-    if (dtype === 'F64') return { dtype, bytes: narrow(this.#scalars.subarray(i, i + 1), 'F64') }
-    const bytes = this.#arena.bytes(this.#addresses[i] ?? 0, piece.size * (dtype === 'F32' ? 4 : 2))
-    return { dtype, bytes: Uint8Array.from(bytes) }
-  }
-
-  async save(): Promise<readonly SavedPiece[]> {
-    return this.#plan.state.map((piece, i) => this.#read(piece, i))
+    if (dtype === 'F64') return { dtype, bytes: narrow(this.#host(piece), dtype) }
+    const bytes = this.#arena.bytes(this.#addresses[i] ?? 0, piece.size * bytesOf[dtype])
+    return { dtype, bytes: await turns.join([bytes]) }
   }
 
   close(): void {
-    for (const at of this.#addresses) if (at > 0) this.#arena.give(at)
-    this.#release()
+    this.#closed = true
+    this.#give(this.#addresses.filter((at) => at > 0))
+  }
+
+  /** What was taken of the arena: replies may be held for longer than the session. */
+  #give(addresses: readonly number[]): void {
+    for (const at of addresses) this.#arena.give(at)
+    if (this.#closed) this.#release()
   }
 }
 
 /** What a piece starts as: bytes, or one number for all of it. */
-function startOf(plan: Plan, piece: StatePiece, i: number, start: Start): number | Uint8Array {
-  const dtype = typeOf(piece)
+function startOf(plan: Plan, piece: StatePiece, i: number, start: Start): number | SavedPiece {
   if ('saved' in start) {
     const saved = start.saved[i]
     if (saved === undefined) throw new Error(`There is no saved piece ${i} of ${plan.state.length}`)
-    return converted(saved, dtype)
+    return saved
   }
   const { init } = piece.definition
   if (init !== 'parameters') return initial(plan, init, start.options)
   const bytes = start.parameters?.parts[piece.tensor ?? 0]
   if (start.parameters === undefined || bytes === undefined)
     throw new Error('State starts as the parameters, and there are none')
-  return converted({ dtype: start.parameters.dtype, bytes }, dtype)
+  return { dtype: start.parameters.dtype, bytes }
 }
-
-const converted = ({ dtype, bytes }: SavedPiece, to: Dtype): Uint8Array =>
-  dtype === to ? bytes : narrow(widen({ dtype, bytes }), to)

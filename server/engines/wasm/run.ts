@@ -1,14 +1,32 @@
+import { lengthOf } from '../../compiler/axes.ts'
 import { combine, neutral } from '../../compiler/float64.ts'
-import { type Plan, sizeOf } from '../../compiler/plan.ts'
+import { type Plan, type Reduction, type RoutineCall, sizeOf } from '../../compiler/plan.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
+import type { Tensor } from '../../expression/index.ts'
+import { sizeOf as bytesIn, Turns } from '../../turns.ts'
 import type { Tensors } from '../engine.ts'
 import type { Arena } from './arena.ts'
+import type { AxesKernel } from './axes.ts'
 import type { Format } from './formats.ts'
+import type { Kernel } from './kernel.ts'
+import { layoutOf } from './layout.ts'
+import type { Compiled, Modules } from './modules.ts'
 import type { CompiledPass } from './program.ts'
+import { runRoutine } from './routines/index.ts'
+import { batchOf, layoutFor } from './rows.ts'
 import type { Task, Threads } from './threads.ts'
 
 /** Elements that one call of a kernel treats. Fixed, so that sums are the same whatever the number of threads. */
-const blockSize = 16384
+const blockSize = 65536
+
+/** Blocks of a tensor that may each have a copy of the vectors they make. Fixed, for the same reason. */
+const copies = 8
+
+/** What is to be done to a tensor in a pass, and at its end. */
+interface Part {
+  readonly tasks: readonly Task[]
+  readonly end: () => void
+}
 
 /** The arena that a session lives in has no room for a step. */
 export class OutOfArena extends Error {
@@ -48,14 +66,15 @@ export class Run {
   }
 
   /** Copy tensors in, back to back. */
-  place(name: string, { parts }: Tensors): void {
-    let at = this.#take(parts.reduce((sum, part) => sum + part.length, 0))
+  async place(name: string, { parts }: Tensors): Promise<void> {
+    const at = this.#take(bytesIn(parts))
+    let end = at
     const addresses = parts.map((part) => {
-      this.#arena.bytes(at, part.length).set(part)
-      at += part.length
-      return at - part.length
+      end += part.length
+      return end - part.length
     })
     this.#arrays.set(name, addresses)
+    await new Turns().through(parts, (slice, begin) => this.#arena.bytes(at + begin, slice.length).set(slice))
   }
 
   reserve(name: string, format: Format): void {
@@ -80,62 +99,182 @@ export class Run {
     }
   }
 
-  /** Copies of what was written, one piece a tensor. */
-  read(name: string, format: Format): Uint8Array[] {
+  /** What routines read and make. */
+  reserveTemporaries(): void {
+    for (const [group, slots] of this.#plan.temporaries.entries())
+      for (const tensor of this.#plan.groups[group]?.tensors ?? [])
+        for (const slot of slots)
+          this.#address(`slot ${slot}`, tensor, this.#take(4 * sizeOf(this.#tensor(tensor))))
+  }
+
+  async routine(
+    { group, routine, args, to }: RoutineCall,
+    modules: Modules,
+    threads: Threads,
+  ): Promise<void> {
+    const bench = {
+      memory: this.#arena.memory,
+      take: (bytes: number) => this.#take(bytes),
+      compile: (bytes: Uint8Array<ArrayBuffer>) => modules.compile(bytes),
+      run: async (module: Compiled, tasks: readonly Task[], work: number) =>
+        threads.run(this.#arena, module, tasks, work),
+    }
+    for (const index of this.#plan.groups[group]?.tensors ?? []) {
+      const at = (slot: string) => this.#arrays.get(`slot ${slot}`)?.[index] ?? 0
+      const given = args.map((arg) => (typeof arg === 'string' ? at(arg) : this.#scalars.get(arg, index)))
+      await runRoutine(bench, routine, given, at(to), this.#tensor(index))
+    }
+  }
+
+  /** What was written, one piece a tensor: good until the end, or until it is given back where it is kept. */
+  views(name: string, format: Format): Uint8Array[] {
     const size = format === 'F32' ? 4 : 2
     return this.#plan.tensors.map((tensor, i) =>
-      Uint8Array.from(this.#arena.bytes(this.#arrays.get(name)?.[i] ?? 0, sizeOf(tensor) * size)),
+      this.#arena.bytes(this.#arrays.get(name)?.[i] ?? 0, sizeOf(tensor) * size),
     )
   }
 
-  async pass({ pass, kernel, module }: CompiledPass, threads: Threads): Promise<void> {
+  /** Leave a reserved array where it is: the caller gives it back to the arena, at this address. */
+  keep(name: string): number {
+    const [at = 0] = this.#arrays.get(name) ?? []
+    this.#taken.splice(this.#taken.indexOf(at), 1)
+    return at
+  }
+
+  async pass({ pass, kernels }: CompiledPass, threads: Threads): Promise<void> {
     const tensors = this.#plan.groups[pass.group]?.tensors ?? []
-    const tasks: Task[] = []
-    const width = 8 * kernel.reductions.length
-    const sums: { tensor: number; at: number; blocks: number }[] = []
-    for (const index of tensors) {
-      const tensor = this.#plan.tensors[index]
-      if (tensor === undefined) continue
-      const rows = tensor.shape[0] ?? 1
-      const length = kernel.rows ? sizeOf(tensor) / rows : 1
-      const total = kernel.rows ? rows : sizeOf(tensor)
-      const each = kernel.rows ? Math.max(1, Math.floor(blockSize / length)) : blockSize
-      const blocks = Math.ceil(total / each)
-      const at = width > 0 ? this.#take(width * blocks) : 0
-      const block = this.#block(kernel, index, length)
-      for (let k = 0; k < blocks; k++)
-        tasks.push({ block, begin: k * each, end: Math.min(total, (k + 1) * each), partials: at + k * width })
-      sums.push({ tensor: index, at, blocks })
+    for (const { kernel, module } of kernels) {
+      const own = kernels.length === 1 ? tensors : tensors.filter((index) => this.#suits(kernel, index))
+      const parts = own.map((index) =>
+        'sets' in kernel ? this.#cutAxes(kernel, index) : this.#cut(kernel, index),
+      )
+      const work = own.reduce((sum, index) => sum + sizeOf(this.#tensor(index)), 0)
+      const tasks = parts.flatMap((part) => part.tasks)
+      if (tasks.length > 0) await threads.run(this.#arena, module, tasks, work)
+      for (const { end } of parts) end()
     }
-    const work = tensors.reduce(
-      (sum, i) => sum + sizeOf(this.#plan.tensors[i] ?? { shape: [], name: '', rank: 0 }),
-      0,
-    )
-    await threads.run(this.#arena, module, tasks, work)
-    for (const { tensor, at, blocks } of sums) this.#reduce(kernel, tensor, at, blocks)
   }
 
-  #block({ arrays, uniforms }: CompiledPass['kernel'], tensor: number, length: number): number {
-    const at = this.#take(4 * (1 + arrays.length + uniforms.length))
-    const words = new Uint32Array(this.#arena.memory.buffer, at)
-    const floats = new Float32Array(this.#arena.memory.buffer, at)
-    words[0] = length
-    arrays.forEach((name, i) => {
-      words[1 + i] = this.#slots.get(`${name} ${tensor}`) ?? this.#arrays.get(name)?.[tensor] ?? 0
+  /** Whether a kernel's layout is the one for a tensor's rows. */
+  #suits(kernel: Kernel | AxesKernel, index: number): boolean {
+    const tensor = this.#tensor(index)
+    return 'layout' in kernel && kernel.layout === layoutFor(sizeOf(tensor) / (tensor.shape[0] ?? 1))
+  }
+
+  #tensor(index: number): Tensor {
+    const tensor = this.#plan.tensors[index]
+    if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+    return tensor
+  }
+
+  /** A tensor in blocks of elements, or of rows. */
+  #cut(kernel: Kernel, index: number): Part {
+    const tensor = this.#tensor(index)
+    const rows = tensor.shape[0] ?? 1
+    const [length, total] = kernel.layout === 'elements' ? [1, sizeOf(tensor)] : [sizeOf(tensor) / rows, rows]
+    const block = this.#block([length, batchOf(length)], kernel, index, [])
+    return this.#tasks(kernel, index, total, Math.max(1, Math.floor(blockSize / length)), () => block)
+  }
+
+  /**
+   * A tensor in blocks of slices along its first axis. Where blocks would meet in one vector each has a copy of its
+   * own, and there are few of them.
+   */
+  #cutAxes(kernel: AxesKernel, index: number): Part {
+    const tensor = this.#tensor(index)
+    const { slices, middle, inner, strides, table } = layoutOf(tensor, kernel.sets)
+    const entries = this.#take(table.byteLength)
+    new Uint32Array(this.#arena.memory.buffer, entries, table.length).set(table)
+    kernel.vectors.forEach((x, k) => {
+      const values = this.#scalars.vector(x, index)
+      const at = this.#take(4 * values.length)
+      new Float32Array(this.#arena.memory.buffer, at, values.length).set(values)
+      this.#address(`vector ${k}`, index, at)
     })
+    const meet = kernel.over.some(({ value }) => !value.kept.includes(0))
+    const fewest = meet ? Math.ceil(slices / Math.min(copies, Math.ceil(slices / copies))) : 1
+    const each = Math.max(fewest, Math.floor(blockSize / (middle * inner)), 1)
+    const made: Float64Array[][] = kernel.over.map(() => [])
+    const outputs = () =>
+      kernel.over.forEach(({ value, combine: how }, k) => {
+        const length = lengthOf(value, tensor)
+        const at = this.#take(8 * length)
+        made[k]?.push(new Float64Array(this.#arena.memory.buffer, at, length).fill(neutral[how]))
+        this.#address(`over ${k}`, index, at)
+      })
+    const newBlock = () => {
+      outputs()
+      return this.#block([middle, inner, entries], kernel, index, strides)
+    }
+    const shared = meet ? undefined : newBlock()
+    const { tasks, end } = this.#tasks(kernel, index, slices, each, () => shared ?? newBlock())
+    return {
+      tasks,
+      end: () => {
+        end()
+        kernel.over.forEach(({ value, combine: how }, k) => {
+          const [first = new Float64Array(), ...others] = made[k] ?? []
+          const join = combine[how]
+          const sum = (x: number, i: number) => others.reduce((so, other) => join(so, other[i] ?? 0), x)
+          this.#scalars.setVector(value, index, first.map(sum))
+        })
+      },
+    }
+  }
+
+  #address(name: string, tensor: number, at: number): void {
+    const addresses = this.#arrays.get(name) ?? []
+    addresses[tensor] = at
+    this.#arrays.set(name, addresses)
+  }
+
+  #tasks(
+    { reductions, scratch }: Kernel | AxesKernel,
+    tensor: number,
+    total: number,
+    each: number,
+    block: () => number,
+  ): Part {
+    const blocks = Math.ceil(total / each)
+    const width = 8 * reductions.length + scratch
+    const at = width > 0 ? this.#take(width * blocks) : 0
+    const tasks = Array.from({ length: blocks }, (_, k) => ({
+      block: block(),
+      begin: k * each,
+      end: Math.min(total, (k + 1) * each),
+      partials: at + k * width,
+    }))
+    return { tasks, end: () => this.#reduce(reductions, tensor, at, blocks, width / 8) }
+  }
+
+  /** What a kernel is told of a tensor: the numbers first, addresses, the numbers last, uniforms. */
+  #block(
+    first: readonly number[],
+    { arrays, uniforms }: Kernel | AxesKernel,
+    tensor: number,
+    last: readonly number[],
+  ): number {
+    const at = this.#take(4 * (first.length + arrays.length + last.length + uniforms.length))
+    const words = new Uint32Array(this.#arena.memory.buffer, at)
+    const addresses = arrays.map(
+      (name) => this.#slots.get(`${name} ${tensor}`) ?? this.#arrays.get(name)?.[tensor] ?? 0,
+    )
+    const told = [...first, ...addresses, ...last]
+    words.set(told)
+    const floats = new Float32Array(this.#arena.memory.buffer, at + 4 * told.length)
     uniforms.forEach((x, i) => {
-      floats[1 + arrays.length + i] = this.#scalars.get(x, tensor)
+      floats[i] = this.#scalars.get(x, tensor)
     })
     return at
   }
 
   /** Add up what the blocks came to, in their order. */
-  #reduce({ reductions }: CompiledPass['kernel'], tensor: number, at: number, blocks: number): void {
+  #reduce(reductions: readonly Reduction[], tensor: number, at: number, blocks: number, width: number): void {
     if (reductions.length === 0) return
-    const partials = new Float64Array(this.#arena.memory.buffer, at, blocks * reductions.length)
+    const partials = new Float64Array(this.#arena.memory.buffer, at, blocks * width)
     reductions.forEach(({ value, combine: how }, k) => {
       let sum: number = neutral[how]
-      for (let b = 0; b < blocks; b++) sum = combine[how](sum, partials[b * reductions.length + k] ?? 0)
+      for (let b = 0; b < blocks; b++) sum = combine[how](sum, partials[b * width + k] ?? 0)
       this.#scalars.set(value, tensor, sum)
     })
   }

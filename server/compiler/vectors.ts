@@ -1,0 +1,37 @@
+import type { Body, Expr } from '../expression/index.ts'
+
+/**
+ * Vectors: values over some axes that the host computes in float64, as it does scalars. These are slots over axes, what
+ * reductions over other axes than rows give, what is reduced again, and what these need or lead to. A pass keeps for
+ * itself what it makes out of reductions of rows, for it has each row at hand, and what varies over more axes than any
+ * vector that it is made of, for that may be as much as the tensor.
+ */
+export function vectorsOf(bodies: readonly Body[]): ReadonlySet<Expr> {
+  const ordered = new Set<Expr>()
+  const visit = (x: Expr) => {
+    if (ordered.has(x)) return
+    x.args.forEach(visit)
+    ordered.add(x)
+  }
+  const vectors = new Set<Expr>()
+  const need = (x: Expr) => {
+    if (x.extent !== 'axes' || vectors.has(x)) return
+    vectors.add(x)
+    x.args.forEach(need)
+  }
+  for (const { update, next, exposed, gives, slots } of bodies) {
+    const given = [...gives.values()].map(({ value }) => value)
+    for (const value of [update, ...next.values(), ...exposed.values(), ...given]) visit(value)
+    for (const [slot, value] of next) if (slots.get(slot)?.extent === 'axes') need(value)
+  }
+  for (const x of ordered) {
+    if (x.node.op === 'reduce') x.args.forEach(need)
+    if (x.node.op === 'slot' || (x.node.op === 'reduce' && x.node.axes !== 'rows')) need(x)
+  }
+  for (const x of ordered) {
+    const over = x.args.filter(({ extent }) => extent === 'axes')
+    const asWide = over.some(({ kept }) => kept.length === x.kept.length)
+    if (x.node.op !== 'reduce' && asWide && over.every((arg) => vectors.has(arg))) need(x)
+  }
+  return vectors
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readChain, record } from '../../server/chains/index.ts'
+import { compile } from '../../server/compiler/compile.ts'
+import { Lease } from '../../server/engines/lease.ts'
+import { Arena } from '../../server/engines/wasm/arena.ts'
+import { wasmEngine } from '../../server/engines/wasm/engine.ts'
+import { Modules } from '../../server/engines/wasm/modules.ts'
+import { WasmPrograms } from '../../server/engines/wasm/program.ts'
+import { WasmReplica } from '../../server/engines/wasm/replica.ts'
+import { Threads } from '../../server/engines/wasm/threads.ts'
+
+const n = 300_000
+const tensors = [
+  { name: 'w', shape: [n], rank: 1 },
+  { name: 'b', shape: [7], rank: 1 },
+]
+const plan = compile(record(readChain('adam(1e-3)'), tensors, { keep: false, stats: false }))
+const options = Float64Array.from(plan.options.values())
+const want = { dtype: 'F32', of: 'updates' } as const
+
+function input(k: number) {
+  const values = Float32Array.from({ length: n + 7 }, (_, i) => Math.sin(k + i))
+  const bytes = new Uint8Array(values.buffer)
+  const gradients = { dtype: 'F32', parts: [bytes.subarray(0, 4 * n), bytes.subarray(4 * n)] } as const
+  return { plan, options, want, gradients }
+}
+
+test('a lease gives back once, when its last holder lets go', () => {
+  let given = 0
+  const lease = new Lease(() => given++)
+  lease.hold()
+  lease.release()
+  assert.equal(given, 0)
+  lease.release()
+  assert.equal(given, 1)
+  assert.throws(() => lease.release(), /given back/)
+  assert.throws(() => lease.hold(), /given back/)
+  assert.equal(given, 1)
+})
+
+test('wasm: a reply that is held stays as it is through later steps and the end of its session', async () => {
+  const engine = wasmEngine({ threads: 2 })
+  const replica = await engine.open(plan, { options })
+  const first = await replica.step(input(1))
+  assert.ok(first.lease !== undefined)
+  const copy = Buffer.concat(first.parts ?? [])
+  for (const k of [2, 3, 4]) (await replica.step(input(k))).lease?.release()
+  replica.close()
+  const other = await engine.open(plan, { options })
+  await other.step(input(5))
+  assert.ok(copy.equals(Buffer.concat(first.parts ?? [])))
+  first.lease.release()
+  other.close()
+  await engine.close()
+})
+
+test('wasm: replies that are released take no more memory than one', async () => {
+  const engine = wasmEngine({ threads: 2 })
+  const replica = await engine.open(plan, { options })
+  const sizes: number[] = []
+  for (let k = 0; k < 40; k++) {
+    const { parts, lease } = await replica.step(input(k))
+    sizes.push(parts?.[0]?.buffer.byteLength ?? 0)
+    lease?.release()
+  }
+  assert.equal(sizes[39], sizes[1])
+  replica.close()
+  await engine.close()
+})
+
+test('wasm: an arena is left when session and replies are gone, in whatever order', async () => {
+  for (const last of ['reply', 'session']) {
+    const [arena, threads] = [new Arena(), new Threads(1)]
+    let left = 0
+    const replica = new WasmReplica(plan, arena, 0, new WasmPrograms(new Modules()), threads, () => {
+      if (arena.taken === 0) left++
+    })
+    await replica.begin({ options })
+    const { lease } = await replica.step(input(1))
+    const ends = [() => lease?.release(), () => replica.close()]
+    for (const end of last === 'reply' ? ends.reverse() : ends) {
+      assert.equal(left, 0)
+      end()
+    }
+    assert.equal(left, 1)
+    assert.equal(arena.taken, 0)
+    await threads.close()
+  }
+})
+
+test('wasm: where steps to come would lack the room a reply is a copy, and the same', async () => {
+  const [arena, threads, programs] = [new Arena(), new Threads(1), new WasmPrograms(new Modules())]
+  const found: { readonly bytes: Buffer; readonly leased: boolean }[] = []
+  for (const room of [0, 2 ** 32]) {
+    const replica = new WasmReplica(plan, arena, room, programs, threads, () => {})
+    await replica.begin({ options })
+    const { parts = [], lease } = await replica.step(input(1))
+    found.push({ bytes: Buffer.concat(parts), leased: lease !== undefined })
+    lease?.release()
+    replica.close()
+  }
+  const [view, copy] = found
+  assert.deepEqual([view?.leased, copy?.leased], [true, false])
+  assert.ok(view?.bytes.equals(copy?.bytes ?? Buffer.alloc(0)))
+  assert.equal(arena.taken, 0)
+  await threads.close()
+})
+
+test('wasm: the pieces of one slot are saved alone', async () => {
+  const kept = compile(record(readChain('adam(1e-3)'), tensors, { keep: true, stats: false }))
+  const engine = wasmEngine({ threads: 1 })
+  const { gradients } = input(1)
+  const replica = await engine.open(kept, { options, parameters: gradients })
+  const params = await replica.save('params')
+  assert.ok((await replica.save()).length > params.length)
+  assert.ok(Buffer.concat(params.map(({ bytes }) => bytes)).equals(Buffer.concat(gradients.parts)))
+  replica.close()
+  await engine.close()
+})

@@ -1,10 +1,11 @@
 /**
- * Chains as typed calls with Optax's names: `chain(clip(1.0), centralize(), adam(1e-3, { b1: 0.95 }))`.
- * Required options stand in order, the others in an object after them; or all in one object.
+ * Chains as typed calls with Optax's names: `chain(clip(1.0), centralize(), adam(1e-3, { b1: 0.95 }))`. What calls
+ * there are is in `vocabulary.ts`. Required options stand in order, the others in an object after them; or all in one
+ * object. Where none is required the first may stand alone: `add_decayed_weights(1e-4)`.
  */
 
 declare const sort: unique symbol
-type Sort = 'transformation' | 'schedule'
+type Sort = 'transformation' | 'schedule' | 'condition'
 
 /** A call as data: the wire's tree form of an expression. */
 export interface Tree<S extends Sort = Sort> {
@@ -15,105 +16,66 @@ export interface Tree<S extends Sort = Sort> {
 }
 export type Transformation = Tree<'transformation'>
 export type Schedule = Tree<'schedule'>
+/** A yes or no for a whole step: `every_k(4)`. */
+export type Condition = Tree<'condition'>
 /** An Optax line, a tree, or the name of a registered chain. */
 export type Chain = string | Transformation
 
-/** What an option takes: only its type matters. */
-interface Kind<T> {
-  readonly type?: T
-}
-const number: Kind<number> = {}
-const flag: Kind<boolean> = {}
-const rate: Kind<number | Schedule> = {}
-const schedule: Kind<Schedule> = {}
-const dtype: Kind<'float32' | 'bfloat16'> = {}
+/** Number type of state; null is the server's own. */
+export type Dtype = 'float32' | 'bfloat16' | null
+/**
+ * Which tensors are meant: all or none; those that a pattern matches, or one of several; or patterns with true or
+ * false, of which the first that matches counts. A pattern is a glob over names, or `ndim(2)` for matrices.
+ */
+export type Mask = boolean | string | readonly string[] | Readonly<Record<string, boolean>>
+/** One label for all tensors, or patterns with labels, of which the first that matches counts. */
+export type Labels = string | Readonly<Record<string, string>>
 
-type ValueOf<K> = K extends Kind<infer T> ? T : never
-type Options = Readonly<Record<string, Kind<unknown>>>
-/** Required options in Optax's order, each an object of one name. */
-type Required = readonly Options[]
-type InOrder<R extends Required> = { readonly [i in keyof R]: ValueOf<R[i][keyof R[i]]> }
-type NamesOf<R> = R extends unknown ? keyof R : never
-type Named<R extends Required> = {
-  readonly [name in NamesOf<R[number]>]: ValueOf<Extract<R[number], Record<name, unknown>>[name]>
-}
-type Others<O extends Options> = { readonly [name in keyof O]?: ValueOf<O[name]> } & object
-type Builder<S extends Sort, R extends Required, O extends Options> = (
-  ...args: [...InOrder<R>, options?: Others<O>] | [options: Named<R> & Others<O>]
+type Axes = number | readonly number[]
+type RowsAndColumns = readonly [rows: Axes, columns: Axes]
+/** Which axes of a tensor are a matrix's rows and which its columns; of all tensors, or by patterns. */
+export type DimensionNumbers = RowsAndColumns | Readonly<Record<string, RowsAndColumns | null>>
+
+/** `Leading` by position, its labels for editors; `Named` the same by name, or never; `Others` by name only. */
+type Builder<S extends Sort, Leading extends readonly unknown[], Named, Others> = (
+  ...args: [...Leading, ...Last<Others>] | [options: Named & Others]
 ) => Tree<S>
+type Last<Others> = [keyof Others] extends [never]
+  ? []
+  : Partial<Others> extends Others
+    ? [options?: Others]
+    : [options: Others]
 
 const isOptions = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !('args' in value)
 
-const builder =
+/**
+ * @param leading the options that stand in order
+ * @param mapping whether the one that leads may be an object itself: then one object is that option, and not all
+ */
+const define =
   <S extends Sort>() =>
-  <const R extends Required, O extends Options>(name: string, required: R, _others: O): Builder<S, R, O> => {
-    const names = required.flatMap((option) => Object.keys(option))
-    return (...args: readonly unknown[]) => {
-      const options = args.find(isOptions)
-      const inOrder = args.filter((value) => value !== options).map((value, i) => [names[i] ?? i, value])
-      return { name, args: { ...Object.fromEntries(inOrder), ...options } }
+  <Leading extends readonly unknown[], Named, Others>(
+    name: string,
+    leading: readonly string[],
+    mapping = false,
+  ): Builder<S, Leading, Named, Others> =>
+  (...args: readonly unknown[]) => {
+    const inOrder = args.length === 1 && !mapping && isOptions(args[0]) ? 0 : leading.length
+    const [options = {}, ...more] = args.slice(inOrder)
+    if (!isOptions(options) || more.length > 0) {
+      const order = [...leading, 'an object of other options'].join(', ')
+      throw new TypeError(`Cannot call ${name} with ${args.length} arguments in order: expected ${order}`)
     }
+    const given = [...leading.slice(0, inOrder).map((key, i) => [key, args[i]]), ...Object.entries(options)]
+    return { name, args: Object.fromEntries(given.filter(([, value]) => value !== undefined)) }
   }
-const transformation = builder<'transformation'>()
-const scheduled = builder<'schedule'>()
 
-const moments = { b1: number, b2: number, eps: number, eps_root: number, mu_dtype: dtype, nesterov: flag }
-const squares = { eps: number, initial_scale: number, eps_in_sqrt: flag, bias_correction: flag }
-const momentum = { momentum: number, nesterov: flag }
+export const defineTransformation = define<'transformation'>()
+export const defineSchedule = define<'schedule'>()
+export const defineCondition = define<'condition'>()
 
-/** Apply transformations one after the other. */
-export const chain = (...transforms: readonly Transformation[]): Transformation => ({
-  name: 'chain',
-  args: { transforms },
-})
-
-export const identity = transformation('identity', [], {})
-export const clip = transformation('clip', [{ max_delta: number }], {})
-export const clip_by_global_norm = transformation('clip_by_global_norm', [{ max_norm: number }], {})
-export const centralize = transformation('centralize', [], {})
-export const scale = transformation('scale', [{ step_size: number }], {})
-export const scale_by_learning_rate = transformation('scale_by_learning_rate', [{ learning_rate: rate }], {
-  flip_sign: flag,
-})
-export const scale_by_schedule = transformation('scale_by_schedule', [{ step_size_fn: schedule }], {})
-export const scale_by_adam = transformation('scale_by_adam', [], moments)
-export const scale_by_rms = transformation('scale_by_rms', [], { decay: number, ...squares })
-export const scale_by_stddev = transformation('scale_by_stddev', [], { decay: number, ...squares })
-export const trace = transformation('trace', [{ decay: number }], {
-  nesterov: flag,
-  accumulator_dtype: dtype,
-})
-export const ema = transformation('ema', [{ decay: number }], { debias: flag, accumulator_dtype: dtype })
-export const add_decayed_weights = transformation('add_decayed_weights', [], { weight_decay: rate })
-
-export const sgd = transformation('sgd', [{ learning_rate: rate }], { ...momentum, accumulator_dtype: dtype })
-export const adam = transformation('adam', [{ learning_rate: rate }], moments)
-export const adamw = transformation('adamw', [{ learning_rate: rate }], {
-  ...moments,
-  weight_decay: number,
-})
-export const rmsprop = transformation('rmsprop', [{ learning_rate: rate }], {
-  decay: number,
-  ...squares,
-  centered: flag,
-  ...momentum,
-})
-
-const cosine = { alpha: number, exponent: number }
-export const constant_schedule = scheduled('constant_schedule', [{ value: number }], {})
-export const linear_schedule = scheduled(
-  'linear_schedule',
-  [{ init_value: number }, { end_value: number }, { transition_steps: number }],
-  { transition_begin: number },
-)
-export const cosine_decay_schedule = scheduled(
-  'cosine_decay_schedule',
-  [{ init_value: number }, { decay_steps: number }],
-  cosine,
-)
-export const warmup_cosine_decay_schedule = scheduled(
-  'warmup_cosine_decay_schedule',
-  [{ init_value: number }, { peak_value: number }, { warmup_steps: number }, { decay_steps: number }],
-  { end_value: number, exponent: number },
-)
+/** A call that takes any number of one thing, which together are the option of that name. */
+export const defineSeries =
+  <Item>(name: string, option: string) =>
+  (...items: readonly Item[]): Transformation => ({ name, args: { [option]: items } })

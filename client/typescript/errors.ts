@@ -1,7 +1,12 @@
+import type { ErrorCode } from './vocabulary.ts'
+
+/** A code of the protocol's table, or one that a later server adds. */
+type Code = ErrorCode | (string & {})
+
 /** The body of a refusal (RFC 9457), with what its code adds: `current_step`, `path`, `position`, … */
 export interface Problem {
   readonly status: number
-  readonly code: string
+  readonly code: Code
   readonly detail: string
   readonly title?: string
   readonly type?: string
@@ -12,7 +17,7 @@ export interface Problem {
 export class StepdError extends Error {
   override readonly name = 'StepdError'
   readonly status: number
-  readonly code: string
+  readonly code: Code
   readonly detail: string
   readonly problem: Problem
   /** What `Retry-After` asked for, in milliseconds. */

@@ -1,5 +1,15 @@
 /** Client of stepd, an optimizer as an HTTP service: gradients in, updates out, state kept. */
-export * from './chains.ts'
+export type {
+  Chain,
+  Condition,
+  DimensionNumbers,
+  Dtype,
+  Labels,
+  Mask,
+  Schedule,
+  Transformation,
+  Tree,
+} from './chains.ts'
 export {
   type ApplyRequest,
   type Catalogue,
@@ -15,3 +25,4 @@ export { ConnectionError, type Problem, StepdError } from './errors.ts'
 export type { Session, SessionInfo, Spec, StepOptions, StepResult } from './session.ts'
 export { applyUpdates, sizeOf, type TensorSpec, type Tensors } from './tensors.ts'
 export type { ConnectOptions, Retry } from './transport.ts'
+export * from './vocabulary.ts'

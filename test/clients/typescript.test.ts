@@ -1,17 +1,34 @@
 import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import * as builders from '../../client/typescript/index.ts'
 import {
+  adafactor,
   adam,
+  adamw,
+  add_decayed_weights,
   applyUpdates,
+  type Chain,
   centralize,
   chain,
   clip,
   connect,
+  constant_schedule,
+  freeze,
+  join_schedules,
+  linear_schedule,
+  MultiSteps,
+  masked,
+  muon,
+  named_chain,
+  partition,
+  piecewise_constant_schedule,
+  prodigy,
   StepdError,
+  scale_by_lion,
+  selective_transform,
+  sgd,
+  skip_large_updates,
 } from '../../client/typescript/index.ts'
-import { catalogue } from '../../server/chains/index.ts'
 import { TestApp } from '../app.ts'
 import { startCuttingProxy } from './proxy.ts'
 
@@ -64,15 +81,75 @@ test('a run through connections that are cut ends with the same bytes', async ()
   }
 })
 
+const same: readonly (readonly [Chain, string])[] = [
+  [
+    chain(clip(1), centralize(), adam(1e-2)),
+    'chain(clip(max_delta=1), centralize(), adam(learning_rate=0.01))',
+  ],
+  [
+    partition(
+      { decay: adamw(1e-3, { mask: ['w'], mu_dtype: 'bfloat16' }), rest: sgd(1e-2) },
+      { 'ndim(2)': 'decay', '**': 'rest' },
+    ),
+    'partition({"decay": adamw(1e-3, mask=["w"], mu_dtype="bfloat16"), "rest": sgd(1e-2)}, {"ndim(2)": "decay", "**": "rest"})',
+  ],
+  [
+    named_chain(['clip', clip({ max_delta: 1 })], ['adam', adam({ learning_rate: 1e-3, nesterov: true })]),
+    'named_chain(("clip", clip(1.0)), ("adam", adam(1e-3, nesterov=True)))',
+  ],
+  [
+    MultiSteps(masked(adafactor(1e-3), { w: true, '**': false }), 4, {
+      should_skip_update_fn: skip_large_updates(10),
+    }),
+    'MultiSteps(masked(adafactor(1e-3), {"w": True, "**": False}), 4, should_skip_update_fn=skip_large_updates(10.0))',
+  ],
+  [
+    selective_transform(sgd(join_schedules([constant_schedule(0.1), linear_schedule(0.1, 0, 9)], [10])), {
+      freeze_mask: 'b',
+    }),
+    'selective_transform(sgd(join_schedules([constant_schedule(0.1), linear_schedule(0.1, 0, 9)], [10])), freeze_mask="b")',
+  ],
+  [
+    chain(
+      freeze({ w: true, '**': false }),
+      add_decayed_weights(1e-4, { mask: null }),
+      muon(piecewise_constant_schedule(0.1, { boundaries_and_scales: { 10: 0.5 } }), {
+        preconditioning: 'aol',
+        muon_weight_dimension_numbers: { 'ndim(2)': [0, -1], '**': null },
+      }),
+      prodigy({ betas: [0.9, 0.99] }),
+    ),
+    'chain(freeze({"w": True, "**": False}), add_decayed_weights(1e-4, None), muon(piecewise_constant_schedule(0.1, {10: 0.5}), preconditioning="aol", muon_weight_dimension_numbers={"ndim(2)": MuonDimensionNumbers(0, -1), "**": None}), prodigy(betas=(0.9, 0.99)))',
+  ],
+]
+
 test('builders and text open the same session', async () => {
-  const built = chain(clip(1), centralize(), adam(1e-2))
-  await client().open('same', { chain: line, tensors })
-  const session = await client().open('same', { chain: built, tensors })
-  assert.equal(session.info.chain, 'chain(clip(max_delta=1), centralize(), adam(learning_rate=0.01))')
+  for (const [i, [built, text]] of same.entries()) {
+    const written = await client().open(`same-${i}`, { chain: text, tensors })
+    const session = await client().open(`same-${i}`, { chain: built, tensors })
+    assert.equal(session.info.created, written.info.created)
+  }
 })
 
-test('there is a builder for every name of the catalogue', () => {
-  for (const name of catalogue.keys()) assert.equal(typeof Reflect.get(builders, name), 'function', name)
+test('what an option does not take is a type error', () => {
+  // @ts-expect-error a schedule is no transformation
+  chain(constant_schedule(0.1))
+  // @ts-expect-error a transformation is no schedule
+  adam(sgd(0.1))
+  // @ts-expect-error a flag is no number
+  adam(0.1, { nesterov: 1 })
+  // @ts-expect-error freeze_mask has no default
+  selective_transform(sgd(0.1), {})
+  // @ts-expect-error one of three words
+  scale_by_lion(0.9, { mode: 'medium' })
+  // @ts-expect-error a mask of patterns says true or false
+  freeze({ w: 'decay' })
+  // @ts-expect-error no such option
+  adam(0.1, { beta1: 0.9 })
+  const wrong = () =>
+    // @ts-expect-error only the learning rate stands in order
+    adam(0.1, 0.9)
+  assert.throws(wrong, /Cannot call adam with 2 arguments in order: expected learning_rate, an object/)
 })
 
 test('a session is attached to, described, steered and forgotten', async () => {

@@ -2,14 +2,8 @@ import type { Pass, Reduction } from '../../compiler/plan.ts'
 import type { Expr } from '../../expression/index.ts'
 import { encodeModule } from './encoder.ts'
 import { imports } from './ops.ts'
-import { scratchOf, writeRows } from './rows.ts'
+import { type Layout, scratchOf, writeRows } from './rows.ts'
 import { begin, end, type Formats, Sweeper } from './sweep.ts'
-
-/**
- * How a pass goes over a tensor: `elements` has nothing to do with rows. Where a pass reduces rows and goes on with
- * what that gives, `long` rows are taken one after the other, and `short` ones together.
- */
-export type Layout = 'elements' | 'long' | 'short'
 
 /**
  * A pass as machine code. `run(block, begin, end, partials)` treats elements (or, where there are rows, rows) from

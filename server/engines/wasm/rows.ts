@@ -1,8 +1,13 @@
 import type { Phase, Reduction } from '../../compiler/plan.ts'
 import type { Expr } from '../../expression/index.ts'
-import type { Layout } from './kernel.ts'
 import { total } from './ops.ts'
 import { begin, block, end, partials, type Sweeper, type Tail } from './sweep.ts'
+
+/**
+ * How a pass goes over a tensor: `elements` has nothing to do with rows. Where a pass reduces rows and goes on with
+ * what that gives, `long` rows are taken one after the other, and `short` ones together.
+ */
+export type Layout = 'elements' | 'long' | 'short'
 
 /**
  * Rows that go through a phase together: as many as stay in the first cache, so that the next phase finds them there,

@@ -1,0 +1,16 @@
+import { writeTypeScript } from './typescript.ts'
+import { readVocabulary, type Vocabulary } from './vocabulary.ts'
+
+/** The command that writes them, for their first lines and for whoever finds one stale. */
+export const command = 'npm run generate'
+
+/** Every generated file by its path from the root, and who writes it. */
+const writers: Readonly<Record<string, (vocabulary: Vocabulary, command: string) => string>> = {
+  'client/typescript/vocabulary.ts': writeTypeScript,
+}
+
+/** What the generated files are to say. */
+export function generate(): ReadonlyMap<string, string> {
+  const vocabulary = readVocabulary()
+  return new Map(Object.entries(writers).map(([path, write]) => [path, write(vocabulary, command)]))
+}

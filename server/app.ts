@@ -20,7 +20,10 @@ export async function buildApp(
   logger: ServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
   const warnings: string[] = []
-  const store = await openStore(config.store, { warn: (message) => warnings.push(message) })
+  const store = await openStore(config.store, {
+    replicas: config.redisWait,
+    warn: (message) => warnings.push(message),
+  })
   const { engine, reason } = await openEngine(config.engine, { threads: config.threads })
   const programs = new Programs()
   const warn = (message: string, error: unknown) => app.log.warn(error, message)
@@ -51,7 +54,9 @@ export async function buildApp(
     `Engine ${engine.name} (${reason}), store ${store.name}`,
   )
   // Before the connections are closed: what is under way is answered first.
-  app.addHook('preClose', () => drain.idle(drainLimit))
+  app.addHook('preClose', async () => {
+    if (!(await drain.idle(drainLimit))) app.server.closeAllConnections()
+  })
   app.addHook('onClose', async () => {
     await sessions.close()
     await engine.close()

@@ -14,8 +14,8 @@ export class Service {
     this.#server = server
   }
 
-  static async start(store: string): Promise<Service> {
-    const settings = { STEPD_STORE: store, STEPD_BODY_LIMIT: '2 GiB', STEPD_LOG_LEVEL: 'info' }
+  static async start(store: string, env: Readonly<Record<string, string>> = {}): Promise<Service> {
+    const settings = { STEPD_STORE: store, STEPD_BODY_LIMIT: '2 GiB', STEPD_LOG_LEVEL: 'info', ...env }
     return new Service(await ServerProcess.start(settings))
   }
 

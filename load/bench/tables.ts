@@ -55,7 +55,7 @@ export function stepTable(
   missing: readonly string[],
 ): Table {
   return {
-    title: 'Ops one by one, and whole steps: gradients copied in, updates copied out',
+    title: 'Ops one by one, and whole steps: gradients copied in',
     columns: [
       ...['chain', 'pass, ms', 'in a step', 'step, ms', '2 threads'],
       ...rivals.flatMap((name) => [`${name}, ms`, '/pass', 'whole, ms', '/step']),
@@ -74,7 +74,7 @@ export function stepTable(
       ]),
     ]),
     notes: [
-      'in a step: the pass as it runs between the copies, while pages of the reply before are given back.',
+      'in a step: the pass as it runs once, after the copy.',
       'whole: with the gradient made a tensor and the update read back.',
       ...missing,
     ],

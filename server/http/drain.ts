@@ -28,8 +28,8 @@ export class Drain {
     })
   }
 
-  /** Resolves when all requests under way are answered, or after so many milliseconds. */
-  async idle(limit: number): Promise<void> {
+  /** Resolves when all requests under way are answered: false where some are not after so many milliseconds. */
+  async idle(limit: number): Promise<boolean> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, limit)
       this.#stopping = () => {
@@ -38,6 +38,7 @@ export class Drain {
       }
       this.#check()
     })
+    return this.#under.size === 0
   }
 
   #check(): void {

@@ -4,7 +4,7 @@ import type { Engine, StepOutput } from '../engines/engine.ts'
 import { checkFits, prepare } from './prepare.ts'
 import type { Programs } from './program.ts'
 
-/** One step from fresh state, of which nothing is kept. */
+/** One step from fresh state, of which nothing is kept. Where the output has a lease, that is the caller's to release. */
 export async function apply(
   request: ApplyRequest,
   engine: Engine,

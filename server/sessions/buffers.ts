@@ -61,25 +61,5 @@ function named(
   return parts
 }
 
-/** Pieces in the form in which the request came. */
-export function writeBuffer(
-  parts: readonly Uint8Array[],
-  tensors: readonly TensorSpec[],
-  like: Buffer,
-): Buffer {
-  if (like instanceof Uint8Array) return concatenate(parts)
-  return Object.fromEntries(tensors.map(({ name }, i) => [name, parts[i] ?? new Uint8Array()]))
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
 const mismatch = (detail: string, tensor?: string) =>
   new Problem('schema_mismatch', detail, tensor === undefined ? {} : { tensor })

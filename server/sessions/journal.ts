@@ -3,6 +3,7 @@ import type { Dtype } from '../../schemas/index.ts'
 import { bytesOf } from '../engines/dtypes.ts'
 import type { Tensors } from '../engines/engine.ts'
 import type { Entry } from '../stores/store.ts'
+import { Turns } from '../turns.ts'
 import { formatVersion, packr, unpack } from './spec.ts'
 
 /** A number set by its place among the options of the plan. */
@@ -88,10 +89,10 @@ const { create64 } = await xxhash()
  * What tells a retry from another request for the same step: a digest of the content, not of how it was sent.
  * Fast rather than cryptographic: who contrives a collision fools only their own session.
  */
-export function digest({ gradients, parameters, loss, changes }: StepEvent): string {
+export async function digest({ gradients, parameters, loss, changes }: StepEvent): Promise<string> {
   const hash = create64()
   hash.update(packr.pack([gradients.dtype, parameters?.dtype ?? null, loss ?? null, sorted(changes)]))
-  for (const part of [...gradients.parts, ...(parameters?.parts ?? [])]) hash.update(part)
+  await new Turns().through([...gradients.parts, ...(parameters?.parts ?? [])], (slice) => hash.update(slice))
   return hash.digest().toString(16).padStart(16, '0')
 }
 

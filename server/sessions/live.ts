@@ -1,5 +1,5 @@
 import type { Dtype } from '../../schemas/index.ts'
-import { narrow, widen } from '../engines/dtypes.ts'
+import { Converter } from '../engines/dtypes.ts'
 import type { Engine, Replica, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
 import { type Change, type Event, readEvent } from './journal.ts'
@@ -136,7 +136,7 @@ export class Live {
       this.#change(event.changes)
     }
     if (event.kind === 'step') {
-      this.#last = undefined
+      this.#forget()
       const output = await this.#replicaOrThrow().step({
         plan: ask?.stats ? this.program.measured : this.program.plan,
         gradients: event.gradients,
@@ -155,7 +155,7 @@ export class Live {
   /**
    * Replace the journal up to here by a snapshot, if it has outgrown its budget. To be called once the next step is
    * in the journal and not yet folded: so the latest step can always be folded again, and its reply made again.
-   * The state is copied at once; it is written beside the steps that follow.
+   * The state is copied before that step; it is written beside those that follow.
    */
   async snapshotIfDue(bytesToCome: number): Promise<void> {
     this.#bytes += bytesToCome
@@ -191,15 +191,24 @@ export class Live {
 
   /** The parameters that the server keeps, one piece a tensor. */
   async params(dtype: Dtype): Promise<readonly Uint8Array[]> {
-    const saved = await this.#replicaOrThrow().save()
-    const kept = saved.filter((_, i) => this.program.plan.state[i]?.slot === 'params')
-    return kept.map((piece) => (piece.dtype === dtype ? piece.bytes : narrow(widen(piece), dtype)))
+    const kept = await this.#replicaOrThrow().save('params')
+    const converter = new Converter()
+    const parts: Uint8Array[] = []
+    for (const piece of kept) parts.push(await converter.convert(piece, dtype))
+    return parts
   }
 
   async close(): Promise<void> {
     await this.#saving
+    this.#forget()
     this.#replica?.close()
     this.#replica = undefined
+  }
+
+  /** The latest reply is no longer kept here; who sends it holds it still. */
+  #forget(): void {
+    this.#last?.output.lease?.release()
+    this.#last = undefined
   }
 
   #change(changes: readonly Change[]): void {

@@ -8,7 +8,7 @@ export interface NamedTensor {
 }
 
 /**
- * A safetensors file: the header's length as a 64-bit little-endian number, the header as JSON, then all tensors back to
+ * A safetensors file in pieces: the header's length as a 64-bit little-endian number, the header as JSON, then all tensors back to
  * back. The header is padded with spaces to a multiple of 8 bytes, so that tensors begin aligned.
  *
  * @see https://github.com/huggingface/safetensors#format
@@ -16,7 +16,7 @@ export interface NamedTensor {
 export function writeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): readonly Uint8Array[] {
   let end = 0
   const entries = tensors.map(({ name, dtype, shape, bytes }) => {
     end += bytes.length
@@ -25,13 +25,8 @@ export function writeSafetensors(
   const text = JSON.stringify(Object.fromEntries([['__metadata__', metadata], ...entries]))
   const header = new TextEncoder().encode(text)
   const padded = Math.ceil(header.length / 8) * 8
-  const file = new Uint8Array(8 + padded + end).fill(0x20, 8, 8 + padded)
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true)
-  file.set(header, 8)
-  let at = 8 + padded
-  for (const { bytes } of tensors) {
-    file.set(bytes, at)
-    at += bytes.length
-  }
-  return file
+  const head = new Uint8Array(8 + padded).fill(0x20, 8)
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true)
+  head.set(header, 8)
+  return [head, ...tensors.map(({ bytes }) => bytes)]
 }

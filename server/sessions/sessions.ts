@@ -34,6 +34,7 @@ export type Lap = (stage: 'queue' | 'decode' | 'compute' | 'commit') => void
 export interface StepResult {
   readonly step: number
   readonly replayed: boolean
+  /** Where it has a lease, that is the caller's to release. */
   readonly output: StepOutput
   readonly ask: Ask
   readonly spec: Spec
@@ -116,7 +117,7 @@ export class Sessions {
     ask: Ask,
     lap: Lap,
   ): Promise<StepResult | undefined> {
-    const own = digest(event)
+    const own = await digest(event)
     const appended = await this.#append(live, event, own, step === undefined ? undefined : step - 1)
     lap('commit')
     if (appended.status === 'missing') return undefined
@@ -126,6 +127,7 @@ export class Sessions {
       : await this.#copies.follow(live, appended, event, ask)
     lap('compute')
     if (last === undefined) throw new Error(`${live.key} folded step ${appended.head.step} and has no reply`)
+    last.output.lease?.hold()
     return { step: last.step, replayed, output: last.output, ask, spec }
   }
 
@@ -161,8 +163,11 @@ export class Sessions {
     return describe(stored, await this.#copies.current(key, stored))
   }
 
-  /** The parameters that the server keeps, as a safetensors file, and the step that they are after. */
-  async params(key: string, dtype: Dtype): Promise<{ readonly step: number; readonly file: Uint8Array }> {
+  /** The parameters that the server keeps, as a safetensors file in pieces, and the step that they are after. */
+  async params(
+    key: string,
+    dtype: Dtype,
+  ): Promise<{ readonly step: number; readonly file: readonly Uint8Array[] }> {
     checkDtype('dtype', dtype, this.#options.engine)
     return this.#queues.run(key, async () => {
       const stored = await this.#options.store.get(key)

@@ -1,5 +1,5 @@
+import { Turns } from '../turns.ts'
 import type { StoreOptions } from './options.ts'
-import { joined } from './pieces.ts'
 import type { Appended, Entry, Head, NewEntry, NewSnapshot, Snapshot, Store, StoredSession } from './store.ts'
 
 interface Session {
@@ -95,6 +95,8 @@ class MemoryStore implements Store {
   }
 
   async append(key: string, { id, meta, body, incarnation, after, advance }: NewEntry): Promise<Appended> {
+    // First, for it may take a while: what is decided below is decided at once.
+    const whole = await new Turns().join(body)
     const session = this.#use(key)
     if (session?.incarnation !== incarnation) return { status: 'missing' }
     const { head } = session
@@ -102,7 +104,7 @@ class MemoryStore implements Store {
     if (after !== undefined && after !== head.step) return { status: 'refused', head }
     const seq = head.seq + 1
     const step = head.step + (advance ? 1 : 0)
-    session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body: joined(body) })
+    session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body: whole })
     session.previous = head.id
     session.head = { seq, id, step, digest: advance?.digest ?? head.digest }
     return { status: 'appended', head: session.head, previous: head.id }
@@ -127,6 +129,7 @@ class MemoryStore implements Store {
   }
 
   async putSnapshot(key: string, { seq, id, meta, body, incarnation }: NewSnapshot) {
+    const whole = await new Turns().join(body)
     const session = this.#use(key)
     if (session?.incarnation !== incarnation) return false
     if (session.snapshot !== undefined && session.snapshot.seq >= seq) return false
@@ -137,7 +140,7 @@ class MemoryStore implements Store {
           ? incarnation
           : session.entries.find((entry) => entry.seq === seq)?.id
     if (known !== id) return false
-    session.snapshot = { seq, id, meta: copy(meta), body: joined(body) }
+    session.snapshot = { seq, id, meta: copy(meta), body: whole }
     session.entries = session.entries.filter((entry) => entry.seq > seq)
     return true
   }

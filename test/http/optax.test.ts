@@ -18,11 +18,12 @@ for (const { name, chain, tensors, params, gradients, losses, updates } of loadV
     const opened = await app.send('PUT', path, { chain, tensors, params: narrow(params, 'F32') })
     assert.equal(opened.status, 201, JSON.stringify(opened.body))
     for (const [i, gradient] of gradients.entries()) {
-      const { body } = await app.send('POST', `${path}/steps`, {
+      const { status, body } = await app.send('POST', `${path}/steps`, {
         step: i + 1,
         grads: narrow(gradient, 'F32'),
-        loss: losses[i],
+        value: losses[i],
       })
+      assert.equal(status, 200, JSON.stringify(body))
       const expected = updates[i] ?? new Float64Array()
       const norm = Math.hypot(...expected)
       for (const [k, u] of floats(body.updates).entries()) {

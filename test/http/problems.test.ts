@@ -347,6 +347,12 @@ const refusals: readonly (readonly [string, InjectOptions, ErrorCode, RegExp, ob
     /params/,
   ],
   [
+    'a loss that is needed',
+    raw('POST', '/v1/apply', packr.pack({ chain: 'polyak_sgd()', tensors, grads: g })),
+    'missing_value',
+    /value/,
+  ],
+  [
     'a step elsewhere',
     raw('PATCH', '/v1/sessions/victim', packr.pack({ hyperparams: {} }), { 'if-match': '"7"' }),
     'precondition_failed',
@@ -430,7 +436,6 @@ const elsewhere: readonly ErrorCode[] = [
   'store_unavailable', // test/http/faults.test.ts: a real Redis that is stopped
   'state_lost', // test/http/faults.test.ts: chunks deleted from a real Redis
   'internal_error', // test/http/faults.test.ts: an engine that breaks
-  'missing_value', // no chain of the catalogue needs the loss yet
 ]
 
 test('every code of the table is raised', () => {

@@ -159,6 +159,23 @@ test('apply runs one step and keeps nothing', async () => {
   assert.equal(needs.body.code, 'missing_params')
 })
 
+test('a chain that looks at the loss says so, and takes no step without it', async () => {
+  const opened = await open('plateau', {
+    chain: 'chain(scale(2.0), reduce_on_plateau(factor=0.5, patience=1))',
+  })
+  assert.deepEqual(opened.body.needs, { params: false, value: true })
+  const grads = f32(...new Array(9).fill(1))
+  const refused = await step('plateau', { step: 1, grads })
+  assert.equal(refused.status, 422)
+  assert.equal(refused.body.code, 'missing_value')
+  const taken = []
+  for (const value of [3, 3, 2]) {
+    const { body } = await step('plateau', { step: taken.length + 1, grads, value })
+    taken.push(floats(body.updates)[0])
+  }
+  assert.deepEqual(taken, [2, 1, 1])
+})
+
 test('sessions are listed, forgotten, and made anew', async () => {
   await open('list-a')
   await open('list-b')

@@ -1,6 +1,7 @@
 import { ApplyRequest } from '../../../schemas/index.ts'
 import { apply } from '../../sessions/apply.ts'
 import { replyMsgpack } from '../msgpack.ts'
+import { releaseWhenSent } from '../send.ts'
 import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
 import { outputBody } from './steps.ts'
@@ -14,6 +15,7 @@ export function applyRoute(app: Server, { engine, programs, registry }: Services
       const { body } = request
       const chain = await registry.lookUp(tenant, body.chain)
       const { output, of } = await apply({ ...body, chain }, engine, programs)
+      releaseWhenSent(response, output)
       return replyMsgpack(
         response,
         outputBody(output, of, body.tensors, body.grads, body.want?.stats ?? false),

@@ -10,6 +10,7 @@ import {
   SessionId,
 } from '../../../schemas/index.ts'
 import { reply } from '../msgpack.ts'
+import { sendPieces } from '../send.ts'
 import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
 
@@ -48,7 +49,7 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
         `${tenant}/${request.params.id}`,
         request.query.dtype ?? 'F32',
       )
-      return response.header('etag', etag(step)).type('application/octet-stream').send(file)
+      return sendPieces(response.header('etag', etag(step)).type('application/octet-stream'), file)
     },
   )
 

@@ -2,8 +2,9 @@ import Type from 'typebox'
 import type { TensorSpec } from '../../../schemas/index.ts'
 import { type Buffer, SessionId, StepRequest } from '../../../schemas/index.ts'
 import type { StepOutput } from '../../engines/engine.ts'
-import { writeBuffer } from '../../sessions/buffers.ts'
 import { replyMsgpack } from '../msgpack.ts'
+import { Bin, type Packable } from '../pack.ts'
+import { releaseWhenSent } from '../send.ts'
 import type { Server, Services } from '../services.ts'
 import { tenant } from '../tenant.ts'
 import { Timing } from '../timing.ts'
@@ -27,6 +28,7 @@ export function stepRoute(app: Server, { sessions, now }: Services): void {
       timing.lap('read')
       const result = await sessions.step(`${tenant}/${request.params.id}`, body, (stage) => timing.lap(stage))
       const { step, replayed, output, ask, spec } = result
+      releaseWhenSent(response, output)
       const content = {
         step,
         replayed,
@@ -49,6 +51,15 @@ export function outputBody(
   tensors: readonly TensorSpec[],
   like: Buffer,
   stats: boolean,
-): object {
-  return { [of]: writeBuffer(parts, tensors, like), ...(stats ? { stats: Object.fromEntries(scalars) } : {}) }
+): Packable {
+  return { [of]: buffer(parts, tensors, like), ...(stats ? { stats: Object.fromEntries(scalars) } : {}) }
 }
+
+const buffer = (
+  parts: readonly Uint8Array[],
+  tensors: readonly TensorSpec[],
+  like: Buffer,
+): Bin | Packable =>
+  like instanceof Uint8Array
+    ? new Bin(parts)
+    : Object.fromEntries(tensors.map(({ name }, i) => [name, new Bin(parts.slice(i, i + 1))]))

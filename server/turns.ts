@@ -1,0 +1,56 @@
+import { setImmediate } from 'node:timers/promises'
+
+/** `at` is the place of the slice in all the pieces, back to back. */
+export type Work = (slice: Uint8Array, at: number) => void
+
+/**
+ * Works through bytes a slice at a time and gives the event loop its turns in between. One of these goes through all
+ * the parts of a task: many small ones take as long as a large one.
+ */
+export class Turns {
+  readonly #most: number
+  #done = 0
+
+  /** @param most bytes to a turn: by default so many as are copied in less than 1 ms, also where the memory is new */
+  constructor(most = 2 ** 20) {
+    this.#most = most
+  }
+
+  /** Undefined where all was done at once. */
+  through(pieces: readonly Uint8Array[], work: Work): Promise<void> | undefined {
+    const total = sizeOf(pieces)
+    if (this.#done + total > this.#most) return this.#slicewise(pieces, work)
+    this.#done += total
+    let at = 0
+    for (const piece of pieces) {
+      work(piece, at)
+      at += piece.length
+    }
+    return undefined
+  }
+
+  async #slicewise(pieces: readonly Uint8Array[], work: Work): Promise<void> {
+    let at = 0
+    for (const piece of pieces) {
+      for (let begin = 0; begin < piece.length; begin += this.#most) {
+        const slice = piece.subarray(begin, begin + this.#most)
+        work(slice, at)
+        at += slice.length
+        this.#done += slice.length
+        if (this.#done < this.#most) continue
+        this.#done = 0
+        await setImmediate()
+      }
+    }
+  }
+
+  /** The pieces back to back, in memory of their own. */
+  async join(pieces: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
+    const whole = new Uint8Array(sizeOf(pieces))
+    await this.through(pieces, (slice, at) => whole.set(slice, at))
+    return whole
+  }
+}
+
+export const sizeOf = (pieces: readonly Uint8Array[]): number =>
+  pieces.reduce((sum, piece) => sum + piece.length, 0)

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { Packr } from 'msgpackr'
+import { TestApp } from '../app.ts'
+
+const packr = new Packr({ useRecords: false })
+const limit = 2 ** 20
+const n = 50_000
+const grads = new Uint8Array(Float32Array.from({ length: n }, (_, i) => i % 7).buffer)
+const body = packr.pack({ chain: 'sgd(0.5)', tensors: [{ name: 'w', shape: [n] }], grads })
+const updates = Float32Array.from({ length: n }, (_, i) => -0.5 * (i % 7))
+
+let app: TestApp
+let port = 0
+before(async () => {
+  app = await TestApp.start({ bodyLimit: limit })
+  await app.server.listen({ port: 0, host: '127.0.0.1' })
+  port = (app.server.server.address() as AddressInfo).port
+})
+after(() => app.close())
+
+interface Got {
+  readonly status: number
+  readonly headers: string
+  readonly body: Buffer
+}
+
+/** What comes back until the server hangs up. */
+async function answer(socket: Socket): Promise<Got> {
+  const chunks: Buffer[] = []
+  for await (const chunk of socket) chunks.push(chunk as Buffer)
+  const raw = Buffer.concat(chunks)
+  const end = raw.indexOf('\r\n\r\n')
+  const headers = raw.toString('latin1', 0, end)
+  return { status: Number(headers.split(' ')[1]), headers, body: raw.subarray(end + 4) }
+}
+
+/** A request to apply, written piece by piece, each on its own way. */
+async function send(headers: readonly string[], pieces: readonly Uint8Array[]): Promise<Got> {
+  const socket = connect(port, '127.0.0.1').setNoDelay(true)
+  const head = [
+    'POST /v1/apply HTTP/1.1',
+    'Host: x',
+    'Connection: close',
+    'Content-Type: application/msgpack',
+    ...headers,
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  for (const piece of pieces) await new Promise((resolve) => socket.write(piece, resolve))
+  return answer(socket)
+}
+
+/** Cut into pieces of all lengths. */
+function cut(bytes: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  for (let at = 0, length = 1; at < bytes.length; at += length, length = (length * 7 + 3) % 4999)
+    pieces.push(bytes.subarray(at, at + (length || 1)))
+  return pieces
+}
+
+const chunked = (pieces: readonly Uint8Array[]): Uint8Array[] => [
+  ...pieces.map((piece) =>
+    Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
+  ),
+  Buffer.from('0\r\n\r\n'),
+]
+
+function checkUpdates({ status, body: answered }: Got): void {
+  assert.equal(status, 200, answered.toString())
+  assert.deepEqual(new Float32Array(new Uint8Array(packr.unpack(answered).updates).buffer), updates)
+}
+
+const pieces = () => {
+  const all = cut(body)
+  assert.equal(Buffer.concat(all).length, body.length)
+  return all
+}
+
+test('a body of a known length, in pieces', async () =>
+  checkUpdates(await send([`Content-Length: ${body.length}`], pieces())))
+
+test('a body of unknown length', async () =>
+  checkUpdates(await send(['Transfer-Encoding: chunked'], chunked(pieces()))))
+
+test('a compressed body, its length known or not', async () => {
+  const zipped = gzipSync(body)
+  checkUpdates(await send(['Content-Encoding: gzip', `Content-Length: ${zipped.length}`], cut(zipped)))
+  checkUpdates(await send(['Content-Encoding: gzip', 'Transfer-Encoding: chunked'], chunked(cut(zipped))))
+})
+
+function checkTooLarge({ status, body: answered }: Got): void {
+  assert.equal(status, 413)
+  const problem = JSON.parse(answered.toString())
+  assert.equal(problem.code, 'body_too_large')
+  assert.equal(problem.limit, limit)
+}
+
+test('a body that says it is too large is refused before any of it comes', async () => {
+  const got = await send([`Content-Length: ${limit + 1}`], [])
+  checkTooLarge(got)
+  assert.match(got.headers, /connection: close/i)
+})
+
+test('a body that turns out to be too large is refused', async () => {
+  const most = Buffer.alloc(limit + 1)
+  checkTooLarge(
+    await send(['Transfer-Encoding: chunked'], chunked([most.subarray(0, limit), most.subarray(limit)])),
+  )
+  const zipped = gzipSync(most)
+  checkTooLarge(await send(['Content-Encoding: gzip', `Content-Length: ${zipped.length}`], [zipped]))
+  checkTooLarge(await send(['Content-Encoding: gzip', 'Transfer-Encoding: chunked'], chunked([zipped])))
+})
+
+test('a body of just the limit is read', async () => {
+  const got = await send([`Content-Length: ${limit}`], [Buffer.alloc(limit)])
+  // Read, and found to be no map.
+  assert.equal(got.status, 400)
+  assert.equal(JSON.parse(got.body.toString()).code, 'malformed_body')
+})
+
+test('gzip that breaks off or goes wrong is malformed', async () => {
+  const zipped = gzipSync(body)
+  const wrong = Buffer.from(zipped)
+  wrong.fill(0xff, 100, 200)
+  for (const bytes of [zipped.subarray(0, -9), wrong]) {
+    const got = await send(['Content-Encoding: gzip', `Content-Length: ${bytes.length}`], [bytes])
+    assert.equal(got.status, 400)
+    assert.match(JSON.parse(got.body.toString()).detail, /gzip/)
+  }
+})
+
+for (const encoding of ['identity', 'gzip'])
+  test(`a client that breaks off in the middle of a body, ${encoding}: the server goes on`, async () => {
+    const socket = connect(port, '127.0.0.1')
+    const begun = encoding === 'gzip' ? gzipSync(body).subarray(0, 50) : body.subarray(0, 50)
+    const head = `POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Encoding: ${encoding}\r\nContent-Length: 9999\r\n\r\n`
+    await new Promise((resolve) => socket.write(Buffer.concat([Buffer.from(head), begun]), resolve))
+    socket.destroy()
+    await once(socket, 'close')
+    checkUpdates(await send([`Content-Length: ${body.length}`], [body]))
+  })
+
+test('a length that is not that of the body', async () => {
+  const { status, body: problem } = await app.raw({
+    method: 'POST',
+    url: '/v1/apply',
+    payload: body,
+    headers: { 'content-type': 'application/msgpack', 'content-length': String(body.length + 1) },
+  })
+  assert.equal(status, 400)
+  assert.match(
+    problem.detail,
+    new RegExp(`${body.length} bytes, and its Content-Length says ${body.length + 1}`),
+  )
+})

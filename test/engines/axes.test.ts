@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import { printPlan } from '../../server/compiler/print.ts'
 import { narrow, widen } from '../../server/engines/dtypes.ts'
@@ -240,5 +241,16 @@ test('a slot over axes cannot become what varies over more of them', () => {
   assert.throws(
     () => compile(trace(wrong, matrix, new Map(), { keep: false, stats: false })),
     /slot probe\.v keeps the axes \[0\] and becomes a value of extent element/,
+  )
+})
+
+test('axes that a tensor does not have are refused when the chain is recorded', () => {
+  const refused = (chain: string, shape: readonly number[]) => () =>
+    record(readChain(chain), [{ name: 'x', shape, rank: shape.length }], { keep: false, stats: false })
+  assert.throws(refused('adaptive_grad_clip(0.1, axis=1)', [3]), /x of rank 1 has no axis 1/)
+  assert.throws(refused('adaptive_grad_clip(0.1, axis=(0, -2))', [3, 4]), /are not different/)
+  assert.throws(
+    refused('adaptive_grad_clip(0.1)', [2, 2, 2, 2, 2, 2]),
+    /what a unit is in the tensor x of rank 6/,
   )
 })

@@ -24,6 +24,7 @@ import { transformation } from '../../server/transformations/form/define.ts'
 import type { Link } from '../../server/transformations/form/link.ts'
 import { trace } from '../../server/transformations/form/record.ts'
 import { testEngine } from './conformance.ts'
+import { testFloat32 } from './float32.ts'
 
 // In CI the engine is built if need be, so that it is always tested there: 15 s and 270 MB from pip's registry.
 if (process.env.CI !== undefined && missing() !== undefined)
@@ -182,6 +183,7 @@ function testTensorflow(engine: TensorflowEngine): void {
       replica.close()
     })
   })
+  testFloat32(engine)
   testEngine('tensorflow', () => engine, { denormalsAreZero: true })
   after(() => engine.close())
 }

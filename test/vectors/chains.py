@@ -196,6 +196,10 @@ CHAINS: dict[str, dict[str, str]] = {
             'masked(scale_by_muon(preconditioning="schatten"),'
             ' {"bias": False, "conv": False, "dense": True, "embed": False, "gain": False})'
         ),
+        "dimension_numbers": (
+            'masked(scale_by_muon(weight_dimension_numbers={"conv": MuonDimensionNumbers((1, 2), (-1,)),'
+            ' "dense": MuonDimensionNumbers(), "embed": MuonDimensionNumbers(2, output_axis=0)}), ["conv", "dense", "embed"])'
+        ),
     },
     "set_to_zero": {
         "default": "set_to_zero()",
@@ -306,7 +310,7 @@ CHAINS: dict[str, dict[str, str]] = {
     },
     # Parameters must go a long way: where they hardly move, their distance from the first ones is all rounding.
     "scale_by_distance_over_gradients": {
-        "default": "chain(scale_by_distance_over_gradients(), scale(-1e5))",
+        "default": "chain(scale_by_distance_over_gradients(), scale(-1e3))",
         "large": "chain(scale_by_distance_over_gradients(0.1), scale(-1.0))",
         "eps": "scale_by_distance_over_gradients(reps_rel=0.3, eps=1.0)",
         "descent": "scale_by_distance_over_gradients(0.1, global_scale=-0.5)",
@@ -319,6 +323,14 @@ CHAINS: dict[str, dict[str, str]] = {
         "max_learning_rate": "scale_by_polyak(max_learning_rate=0.1)",
         "eps": "scale_by_polyak(0.0, 10.0, 1.0)",
         "descent": "chain(scale(-1.0), scale_by_polyak())",
+    },
+    # Of gradients that have nothing to do with the parameters the curvature is of any sign, and the answer ill conditioned.
+    "scale_by_lbfgs": {
+        "default": "chain(clip(1e-3), add_decayed_weights(1.0), scale_by_lbfgs(), scale(-0.5))",
+        "memory": "chain(clip(1e-2), add_decayed_weights(1.0), scale_by_lbfgs(3), scale(-0.1))",
+        "one": "chain(clip(1e-2), add_decayed_weights(1.0), scale_by_lbfgs(memory_size=1), scale(-0.1))",
+        "unscaled": "chain(clip(1e-2), add_decayed_weights(2.0), scale_by_lbfgs(4, scale_init_precond=False), scale(-0.1))",
+        "ascent": "chain(clip(1e-2), scale_by_lbfgs(2), scale(0.01))",
     },
     "normalize_by_update_norm": {
         "default": "normalize_by_update_norm()",
@@ -523,6 +535,12 @@ CHAINS: dict[str, dict[str, str]] = {
         "lookahead": "flatten(apply_if_finite(clip_by_block_rms(0.5), 2))",
     },
     # Optimizers
+    "lbfgs": {
+        "default": "chain(clip(1e-2), add_decayed_weights(1.0), lbfgs(linesearch=None))",
+        "learning_rate": "chain(clip(1e-2), add_decayed_weights(1.0), lbfgs(0.1, linesearch=None))",
+        "schedule": "chain(clip(1e-2), add_decayed_weights(1.0), lbfgs(linear_schedule(1.0, 0.1, 7), 5, True, None))",
+        "unscaled": "chain(clip(1e-2), add_decayed_weights(2.0), lbfgs(0.1, 2, scale_init_precond=False, linesearch=None))",
+    },
     "sgd": {
         "default": "sgd(0.1)",
         "momentum": "sgd(0.1, momentum=0.9)",

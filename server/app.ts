@@ -9,7 +9,7 @@ import { Registry } from './sessions/registry.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { openStore } from './stores/index.ts'
 
-const budget = { entries: 512, bytes: 2 ** 22, states: 2 }
+const budget = { entries: 512, bytes: 2 ** 22 }
 const queueLimit = 64
 /** How long requests under way may take to end when the server stops, in milliseconds. */
 const drainLimit = 9000
@@ -31,7 +31,7 @@ export async function buildApp(
     engine,
     store,
     programs,
-    budget,
+    budget: { ...budget, states: config.journalStates },
     queueLimit,
     memoryLimit: config.memoryLimit,
     random: () => randomBytes(16).toString('hex'),

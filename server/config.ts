@@ -5,6 +5,8 @@ export interface Config {
   readonly host: string
   readonly port: number
   readonly store: string
+  /** Replicas of Redis that must have a write before it is acknowledged. */
+  readonly redisWait: number
   readonly engine: string
   /** Threads for large steps. */
   readonly threads: number
@@ -12,6 +14,8 @@ export interface Config {
   readonly bodyLimit: number
   /** State to hold in engine memory, in bytes. */
   readonly memoryLimit: number
+  /** Journal of a session before a snapshot takes its place, in multiples of its state. */
+  readonly journalStates: number
   readonly logLevel: string
   /** Time that a request may take to arrive, in milliseconds. */
   readonly requestTimeout: number
@@ -55,9 +59,16 @@ const settings = {
   },
   store: {
     name: 'STEPD_STORE',
-    meaning: 'where sessions are kept: lmdb:FOLDER, redis://…, rediss://…, redis-cluster://A,B or memory:',
+    meaning:
+      'where sessions are kept: lmdb:FOLDER, redis://…, rediss://…, redis-sentinel://A,B/NAME, redis-cluster://A,B or memory:',
     fallback: 'lmdb:./data',
     ...text,
+  },
+  redisWait: {
+    name: 'STEPD_REDIS_WAIT',
+    meaning: 'replicas of Redis that must have a step before it is answered; without, a failover may lose it',
+    fallback: '0',
+    ...whole(0, 16),
   },
   engine: {
     name: 'STEPD_ENGINE',
@@ -82,6 +93,12 @@ const settings = {
     meaning: 'state held in memory; what is used least goes out first and comes back from the store',
     fallback: '2 GiB',
     ...bytes(2 ** 42),
+  },
+  journalStates: {
+    name: 'STEPD_JOURNAL_STATES',
+    meaning: 'journal that a session may have before a snapshot replaces it, in multiples of its state',
+    fallback: '2',
+    ...whole(1, 64),
   },
   requestTimeout: {
     name: 'STEPD_REQUEST_TIMEOUT_MS',

@@ -6,13 +6,14 @@ import { kernels } from './kernels.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import { goalTable, isMet, printTable, type Report, recordsOf } from './report.ts'
-import { help, readSettings, type Settings } from './settings.ts'
+import { help, type Part, readSettings, type Settings } from './settings.ts'
 import { wholeSteps } from './steps.ts'
+import { onRedis } from './stores.ts'
 
 /** In this order: first what is measured in a process that nothing else has filled or warmed. */
 const parts: readonly {
   readonly name: string
-  readonly of: 'kernels' | 'steps'
+  readonly of: Part
   readonly run: (settings: Settings) => Promise<Report>
 }[] = [
   { name: 'latency', of: 'kernels', run: latency },
@@ -22,6 +23,7 @@ const parts: readonly {
   { name: 'arithmetic', of: 'kernels', run: arithmetic },
   { name: 'silent parameters', of: 'kernels', run: silence },
   { name: 'whole steps', of: 'steps', run: wholeSteps },
+  { name: 'redis', of: 'redis', run: onRedis },
 ]
 
 try {

@@ -56,6 +56,9 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, x) => sum + x, 0) / values.length
+
 /** Between the two nearest values where it falls between them; NaN of none. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b)

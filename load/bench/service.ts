@@ -45,6 +45,10 @@ export class Service {
     return { ms, spent: new Map(spent) }
   }
 
+  async describe(id: string): Promise<void> {
+    await this.#send('GET', `/v1/sessions/${id}`)
+  }
+
   async forget(id: string): Promise<void> {
     await this.#send('DELETE', `/v1/sessions/${id}`)
   }

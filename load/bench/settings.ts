@@ -1,19 +1,23 @@
 import { parseArgs } from 'node:util'
 
+/** What can be asked for by itself. */
+export const parts = ['kernels', 'steps', 'redis'] as const
+export type Part = (typeof parts)[number]
+
 export interface Settings {
   /** Parameters in the measurements of kernels, and at most in those of whole steps. */
   readonly size: number
   readonly largest: number
   /** Rounds in which those that are compared take turns. */
   readonly rounds: number
-  readonly only: 'kernels' | 'steps' | undefined
+  readonly only: Part | undefined
   readonly json: string | undefined
   readonly say: (progress: string) => void
 }
 
 export const help = `npm run bench -- [options]
 
-  --only kernels|steps   one half only
+  --only PART            kernels, steps or redis only
   --size 16M             parameters that kernels run over; K and M are powers of 1024
   --largest 64M          parameters of the largest step over HTTP
   --rounds 7             rounds in which what is compared takes turns
@@ -36,10 +40,11 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   })
   if (values.help) return undefined
   const { only, json } = values
-  if (only !== undefined && only !== 'kernels' && only !== 'steps')
-    throw new Error(`--only is ${only}, expected kernels or steps`)
+  const part = parts.find((name) => name === only)
+  if (only !== undefined && part === undefined)
+    throw new Error(`--only is ${only}, expected one of ${parts.join(', ')}`)
   return {
-    only,
+    only: part,
     json,
     size: count('size', values.size ?? '16M'),
     largest: count('largest', values.largest ?? '64M'),

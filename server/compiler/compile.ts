@@ -4,6 +4,7 @@ import { type Alike, groupBodies } from './group.ts'
 import type { Interner } from './intern.ts'
 import type { Commit, Pass, Phase, Plan, Reduction, RoutineCall, Scalar, Stage, StatePiece } from './plan.ts'
 import { placeKey, sizeOf } from './plan.ts'
+import { type RowTreatment, rowTreatment } from './sparse.ts'
 import { vectorsOf } from './vectors.ts'
 
 const isScalar = (x: Expr) => x.extent === 'host' || x.extent === 'tree' || x.extent === 'tensor'
@@ -25,7 +26,7 @@ export function compile(trace: Trace): Plan {
   const leaves = new Set([...schedule.leaves].map(({ node }) => node.op))
   return {
     tensors: trace.tensors,
-    groups: groups.map(({ tensors }) => ({ tensors })),
+    groups: groups.map(({ tensors }) => ({ tensors, rows: treatmentOf(trace, tensors) })),
     stages: schedule.stages(),
     commits,
     options: trace.options,
@@ -38,6 +39,13 @@ export function compile(trace: Trace): Plan {
     exposed,
     needs: { parameters: leaves.has('parameter'), loss: leaves.has('loss') },
   }
+}
+
+/** As it was recorded: in a group's body routines have become slots. */
+function treatmentOf({ bodies, options }: Trace, [first = -1]: readonly number[]): RowTreatment {
+  const body = bodies[first]
+  if (body === undefined) throw new Error('A group has a tensor at least')
+  return rowTreatment(body, options)
 }
 
 /** State in a fixed order: slots as the first tensor that has them names them, tensors in declared order. */
@@ -183,9 +191,14 @@ class Scheduler {
     this.#calls[group]?.add(x)
     for (const arg of args) {
       this.need(arg, group)
-      if (isArray(arg) && !this.#routines.has(arg))
-        this.#stored[group]?.set(arg, `argument ${this.#name(arg)}`)
+      if (isArray(arg) && !this.#routines.has(arg)) this.#store(arg, group)
     }
+  }
+
+  /** Let a pass store an array for a routine. */
+  #store(x: Expr, group: number): void {
+    const stored = this.#stored[group]
+    if (stored !== undefined && !stored.has(x)) stored.set(x, `argument ${stored.size}`)
   }
 
   /** The slot in which a routine finds an array. */

@@ -1,4 +1,5 @@
 import type { Combine, Expr, Routine, Slot, Tensor } from '../expression/index.ts'
+import type { RowTreatment } from './sparse.ts'
 
 /**
  * What engines run. A step is a number of stages; a stage computes scalars and vectors on the host, then sweeps over
@@ -32,6 +33,8 @@ export interface Plan {
 /** Tensors with equal bodies. */
 export interface Group {
   readonly tensors: readonly number[]
+  /** What comes of gradients of some rows only, with options as they are at the start. */
+  readonly rows: RowTreatment
 }
 
 export interface Stage {

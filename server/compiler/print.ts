@@ -72,7 +72,7 @@ const over = ({ node }: Expr) => {
 }
 
 const call = ({ node, args }: Expr, names: Names) =>
-  `${node.op}(${args.map((arg) => names.of(arg)).join(', ')})`
+  `${node.op}${node.op === 'threefry' ? `_${node.word}` : ''}(${args.map((arg) => names.of(arg)).join(', ')})`
 
 const letters = { host: 's', tree: 's', tensor: 't', axes: 'r', element: 'x' } as const
 

@@ -2,6 +2,7 @@ import { type Expr, listed, type Primitive, type Tensor } from '../expression/in
 import { lengthOf, reduced, spread, type Varies } from './axes.ts'
 import { combine, float64, neutral } from './float64.ts'
 import { type Plan, placeKey, type Scalar } from './plan.ts'
+import { compact, gatherHosted, type Rows, scatterHosted } from './rows.ts'
 import { threefry } from './threefry.ts'
 
 /** What the scalars of a step are computed from. */
@@ -11,6 +12,8 @@ export interface Inputs {
   readonly loss: number
   /** The state that the host keeps: each piece from its `host` on. */
   readonly state: Float64Array
+  /** Where of some tensors the step is about certain rows only. */
+  readonly rows?: readonly Rows[] | undefined
 }
 
 /**
@@ -19,16 +22,22 @@ export interface Inputs {
  * and `setVector` what they reduced.
  */
 export class Scalars {
-  readonly #plan: Plan
+  /** The plan as this step has it: of the rows that it is about. */
+  readonly plan: Plan
+  readonly #whole: Plan
   readonly #inputs: Inputs
+  readonly #state: Float64Array
   readonly #values: Float64Array
   readonly #vectors = new Map<Expr, Float64Array[]>()
   readonly #ordinals = new Map<NonNullable<Scalar['parts']>, ReadonlyMap<number, number>>()
   readonly #options: readonly string[]
 
   constructor(plan: Plan, inputs: Inputs) {
-    this.#plan = plan
+    const { rows, state } = inputs
+    this.#whole = plan
     this.#inputs = inputs
+    this.plan = rows === undefined ? plan : compact(plan, rows)
+    this.#state = rows === undefined ? state : gatherHosted(plan, state, this.plan, rows)
     this.#values = new Float64Array(plan.registers.length)
     this.#options = [...plan.options.keys()]
   }
@@ -56,8 +65,8 @@ export class Scalars {
   }
 
   stage(index: number): void {
-    for (const scalar of this.#plan.stages[index]?.scalars ?? []) {
-      const tensors = scalar.group === undefined ? [0] : (this.#plan.groups[scalar.group]?.tensors ?? [])
+    for (const scalar of this.plan.stages[index]?.scalars ?? []) {
+      const tensors = scalar.group === undefined ? [0] : (this.plan.groups[scalar.group]?.tensors ?? [])
       for (const tensor of tensors) {
         if (scalar.value.extent === 'axes')
           this.setVector(scalar.value, tensor, this.#vectorOf(scalar.value, tensor))
@@ -68,16 +77,17 @@ export class Scalars {
 
   /** State on the host after the step. */
   commit(): Float64Array {
-    const next = this.#inputs.state.slice()
-    for (const { piece, value, tensor = 0 } of this.#plan.commits) {
-      const { definition, host = 0 } = this.#plan.state[piece] ?? {}
+    const { rows, state } = this.#inputs
+    const next = this.#state.slice()
+    for (const { piece, value, tensor = 0 } of this.plan.commits) {
+      const { definition, host = 0 } = this.plan.state[piece] ?? {}
       if (definition?.extent !== 'axes') next[host] = flush(this.get(value, tensor))
       else {
         const to = { extent: 'axes', kept: definition.kept ?? [] } as const
         next.set(this.#numbers(value, tensor, to).map(flush), host)
       }
     }
-    return next
+    return rows === undefined ? next : scatterHosted(this.#whole, state, this.plan, next, rows)
   }
 
   /** A value as an array with as many numbers as the result has. */
@@ -87,7 +97,7 @@ export class Scalars {
   }
 
   #tensor(index: number): Tensor {
-    const tensor = this.#plan.tensors[index]
+    const tensor = this.plan.tensors[index]
     if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
     return tensor
   }
@@ -96,8 +106,8 @@ export class Scalars {
     const { node, args } = x
     const tensor = this.#tensor(index)
     if (node.op === 'slot') {
-      const { host = 0, size = 0 } = this.#plan.state[this.#piece(node.slot, index)] ?? {}
-      return this.#inputs.state.subarray(host, host + size)
+      const { host = 0, size = 0 } = this.plan.state[this.#piece(node.slot, index)] ?? {}
+      return this.#state.subarray(host, host + size)
     }
     const [first] = args
     if (node.op === 'reduce' && first !== undefined)
@@ -110,7 +120,7 @@ export class Scalars {
   }
 
   #address(x: Expr, tensor: number): number {
-    const base = this.#plan.registers.base.get(x)
+    const base = this.plan.registers.base.get(x)
     if (base === undefined) throw new Error(`The scalar ${x.node.op} is not in the plan`)
     return x.extent === 'tensor' ? base + tensor : base
   }
@@ -125,11 +135,12 @@ export class Scalars {
       case 'loss':
         return this.#inputs.loss
       case 'slot': {
-        const piece = this.#plan.state[this.#piece(node.slot, extent === 'tensor' ? tensor : undefined)]
-        return this.#inputs.state[piece?.host ?? -1] ?? Number.NaN
+        const piece = this.plan.state[this.#piece(node.slot, extent === 'tensor' ? tensor : undefined)]
+        return this.#state[piece?.host ?? -1] ?? Number.NaN
       }
       case 'count': {
-        const shape = this.#plan.tensors[tensor]?.shape ?? []
+        // Of the whole tensor: in a mean the rows that are not there count as zeros.
+        const shape = this.#whole.tensors[tensor]?.shape ?? []
         return listed(node.axes, shape.length).reduce((n, axis) => n * (shape[axis] ?? 1), 1)
       }
       case 'collect': {
@@ -171,7 +182,7 @@ export class Scalars {
   }
 
   #piece(slot: string, tensor: number | undefined): number {
-    return this.#plan.places.get(placeKey(slot, tensor)) ?? -1
+    return this.plan.places.get(placeKey(slot, tensor)) ?? -1
   }
 }
 

@@ -3,8 +3,8 @@ import { float64 } from './float64.ts'
 
 /**
  * What comes of a tensor of which only some rows are sent, when only these are treated. `exact`: what a dense gradient
- * with zeros in all other rows would give. `lazy`: for the other rows such a gradient would do more, namely `changes`.
- * `none`: it has no meaning, because of `reason`.
+ * with zeros in all other rows would give. `lazy`: for the other rows such a gradient would do more, namely change
+ * these slots, or the `update`; `norms`: sums over all rows would count what they hold. `none`: it has no meaning.
  */
 export type RowTreatment =
   | { readonly kind: 'exact' }
@@ -12,40 +12,65 @@ export type RowTreatment =
   | { readonly kind: 'none'; readonly reason: string }
 
 /**
- * Found by following the recorded expressions for a row whose gradient is 0: what is 0 for it, what stays as it is.
+ * Found by following the recorded expressions for a silent row, one whose gradient is 0: what is 0 for it, and what
+ * stays as it is.
  *
  * @param options what options are at the start
  */
 export function rowTreatment(body: Body, options: ReadonlyMap<string, number>): RowTreatment {
-  const row = new ZeroRow(options)
-  const changes: string[] = []
-  for (const [slot, next] of body.next) {
-    const kept = body.slots.get(slot)
-    const ofRows = kept?.extent === 'element' || (kept?.extent === 'axes' && kept.kept?.includes(0))
-    const after = row.value(next)
-    const same = typeof after === 'object' && after.node.op === 'slot' && after.node.slot === slot
-    if (ofRows && !same) changes.push(slot)
-  }
+  const row = new SilentRow(options)
+  const changes = [...body.next]
+    .filter(([slot]) => isOfRows(body, slot))
+    .filter(([slot, next]) => !isSlot(row.value(next), slot))
+    .map(([slot]) => slot)
   if (row.value(body.update) !== 0) changes.push('update')
   for (const { value } of body.gives.values()) row.value(value)
-  if (row.whole !== undefined) return { kind: 'none', reason: row.whole }
+  for (const [slot, next] of body.next) if (!isOfRows(body, slot)) row.value(next)
+  const reason = row.whole ?? missed(body, options)
+  if (reason !== undefined) return { kind: 'none', reason }
   if (row.left) changes.push('norms')
   return changes.length === 0 ? { kind: 'exact' } : { kind: 'lazy', changes }
+}
+
+function isOfRows({ slots }: Body, slot: string): boolean {
+  const { extent, kept = [] } = slots.get(slot) ?? {}
+  return extent === 'element' || (extent === 'axes' && kept.includes(0))
+}
+
+const isSlot = (found: Found, slot: string) =>
+  typeof found === 'object' && found.node.op === 'slot' && found.node.slot === slot
+
+/** Why rows cannot be left out of the first step: state that is there made of the parameters, and not of itself. */
+function missed(body: Body, options: ReadonlyMap<string, number>): string | undefined {
+  const start = new SilentRow(options, body)
+  const isParameter = ({ node }: Expr) =>
+    node.op === 'parameter' || (node.op === 'slot' && body.slots.get(node.slot)?.init === 'parameters')
+  for (const [slot, next] of body.next) {
+    if (!isOfRows(body, slot)) continue
+    const made = [...start.leaves(next)]
+    if (made.some(isParameter) && !made.some((x) => isSlot(x, slot)))
+      return `${slot} becomes the parameters as they are in some step, and rows that are not sent then would miss it`
+  }
+  return undefined
 }
 
 /** A number, a value as it was recorded, or `unknown`: something else. */
 type Found = number | Expr | 'unknown'
 
-class ZeroRow {
+class SilentRow {
   readonly #options: ReadonlyMap<string, number>
+  /** Where it is followed at the first step. */
+  readonly #body: Body | undefined
   readonly #known = new Map<Expr, Found>()
+  readonly #leaves = new Map<Expr, ReadonlySet<Expr>>()
   /** Why rows cannot be treated apart. */
   whole: string | undefined
   /** Whether a sum over rows leaves out what is not 0. */
   left = false
 
-  constructor(options: ReadonlyMap<string, number>) {
+  constructor(options: ReadonlyMap<string, number>, body?: Body) {
     this.#options = options
+    this.#body = body
   }
 
   value(x: Expr): Found {
@@ -53,6 +78,19 @@ class ZeroRow {
     if (known !== undefined) return known
     const found = this.#find(x)
     this.#known.set(x, found)
+    return found
+  }
+
+  /** What a value is made of, along the branches that are taken where these are known. */
+  leaves(x: Expr): ReadonlySet<Expr> {
+    const known = this.#leaves.get(x)
+    if (known !== undefined) return known
+    const [condition, a, b] = x.args
+    const decided = x.node.op === 'select' && condition !== undefined ? this.value(condition) : 'unknown'
+    const args = typeof decided === 'number' ? [decided === 0 ? b : a] : x.args
+    const own = args.flatMap((arg) => (arg === undefined ? [] : [...this.leaves(arg)]))
+    const found = new Set(x.args.length === 0 ? [x] : own)
+    this.#leaves.set(x, found)
     return found
   }
 
@@ -69,14 +107,10 @@ class ZeroRow {
       case 'routine':
         this.whole ??= `${node.routine.name} is computed from the tensor as a whole`
         return 'unknown'
-      case 'reduce': {
-        const [of = 'unknown'] = args
-        if (!listed(node.axes, x.rank).includes(0)) return of === 0 || node.combine !== 'sum' ? of : 'unknown'
-        if (node.combine !== 'sum') this.whole ??= `it takes the ${node.combine} over rows`
-        else if (of !== 0) this.left = true
-        return x
-      }
+      case 'reduce':
+        return this.#reduced(x, args[0] ?? 'unknown')
       case 'slot':
+        return this.#start(node.slot) ?? x
       case 'parameter':
       case 'loss':
       case 'count':
@@ -87,6 +121,26 @@ class ZeroRow {
       default:
         return this.#apply(node.op, x, args)
     }
+  }
+
+  /** What a number of the host starts as, where this is followed at the first step. */
+  #start(slot: string): Found | undefined {
+    const { extent, init } = this.#body?.slots.get(slot) ?? {}
+    if (init === undefined || init === 'parameters' || extent === 'element' || extent === 'axes')
+      return undefined
+    return typeof init === 'number' ? init : this.value(init)
+  }
+
+  #reduced(x: Expr, of: Found): Found {
+    const { node } = x
+    if (node.op !== 'reduce') return 'unknown'
+    if (listed(node.axes, x.rank).includes(0)) {
+      if (node.combine !== 'sum') this.whole ??= `it takes the ${node.combine} over rows`
+      else if (of !== 0) this.left = true
+      return x
+    }
+    if (of === x.args[0]) return x
+    return of === 0 || (typeof of === 'number' && node.combine !== 'sum') ? of : 'unknown'
   }
 
   #apply(op: Primitive, x: Expr, args: readonly Found[]): Found {

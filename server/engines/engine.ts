@@ -1,4 +1,5 @@
 import type { Plan } from '../compiler/plan.ts'
+import type { Rows } from '../compiler/rows.ts'
 import type { Dtype } from './dtypes.ts'
 import type { Lease } from './lease.ts'
 
@@ -6,6 +7,11 @@ import type { Lease } from './lease.ts'
 export interface Tensors {
   readonly dtype: Dtype
   readonly parts: readonly Uint8Array[]
+  /**
+   * One a tensor, where of some tensors there are certain rows only, in this order. Of gradients: then parameters that
+   * come with them, and what is given back, are of the same rows, and state of other rows stays as it is.
+   */
+  readonly rows?: readonly Rows[]
 }
 
 export interface StepInput {
@@ -66,8 +72,11 @@ export interface Engine {
   readonly dtypes: readonly Dtype[]
   /** Bytes that a piece of state takes. */
   stateBytes(plan: Plan): number
-  /** Why sessions of this plan cannot be held, as the end of a sentence; undefined when they can. */
-  refuse(plan: Plan): string | undefined
+  /**
+   * Why sessions of this plan cannot be held, as the end of a sentence; undefined when they can. With rows: why a step
+   * about these cannot be taken in one of them.
+   */
+  refuse(plan: Plan, rows?: readonly Rows[]): string | undefined
   open(plan: Plan, start: Start): Promise<Replica>
   close(): Promise<void>
 }

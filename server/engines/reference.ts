@@ -9,6 +9,7 @@ import {
   type StatePiece,
   sizeOf,
 } from '../compiler/plan.ts'
+import { gatherRows, type Rows, rowsOf, scatterRows, widthOf } from '../compiler/rows.ts'
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import type { Expr, Primitive, Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
@@ -64,13 +65,15 @@ class ReferenceReplica implements Replica {
   }
 
   async step(input: StepInput): Promise<StepOutput> {
-    const { plan, options, loss = Number.NaN, want } = input
+    const { plan, options, loss = Number.NaN, want, gradients } = input
+    const { rows } = gradients
     const before = new Float64Array(plan.hosted)
     plan.state.forEach(({ host }, i) => {
       if (host !== undefined) before.set(this.#state[i] ?? [], host)
     })
-    const scalars = new Scalars(plan, { options, loss, state: before })
-    const run = new Run(input, this.#state, scalars)
+    const scalars = new Scalars(plan, { options, loss, state: before, rows })
+    const state = this.#state.map((values, i) => this.#gathered(values, i, rows))
+    const run = new Run({ ...input, plan: scalars.plan }, state, scalars)
     for (const [index, { routines, passes }] of plan.stages.entries()) {
       scalars.stage(index)
       for (const call of routines) run.routine(call)
@@ -80,15 +83,33 @@ class ReferenceReplica implements Replica {
     plan.state.forEach(({ host, size }, i) => {
       if (host !== undefined) this.#state[i] = after.slice(host, host + size)
     })
-    for (const [piece, values] of run.stored) this.#state[piece] = values
+    for (const [piece, values] of run.stored) this.#store(piece, values, rows)
     const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
     if (want === undefined) return { scalars: shown }
-    const out = want.of === 'updates' ? run.updates : this.#slot('params')
+    const out = want.of === 'updates' ? run.updates : this.#slot('params', rows)
     return { scalars: shown, parts: out.map((values) => narrow(values, want.dtype)) }
   }
 
-  #slot(name: string): Float64Array[] {
-    return this.#state.filter((_, i) => this.#plan.state[i]?.slot === name)
+  /** What a step about certain rows sees of a piece of state. */
+  #gathered(values: Float64Array, i: number, rows: readonly Rows[] = []): Float64Array {
+    const piece = this.#plan.state[i]
+    const own = piece && rowsOf(piece, rows)
+    return piece === undefined || own === undefined
+      ? values
+      : gatherRows(values, own, widthOf(this.#plan, piece))
+  }
+
+  #store(i: number, values: Float64Array, rows: readonly Rows[] = []): void {
+    const [piece, into] = [this.#plan.state[i], this.#state[i]]
+    const own = piece && rowsOf(piece, rows)
+    if (piece === undefined || own === undefined || into === undefined) this.#state[i] = values
+    else scatterRows(into, own, values, widthOf(this.#plan, piece))
+  }
+
+  #slot(name: string, rows?: readonly Rows[]): Float64Array[] {
+    return this.#state.flatMap((values, i) =>
+      this.#plan.state[i]?.slot === name ? [this.#gathered(values, i, rows)] : [],
+    )
   }
 
   async save(slot?: string): Promise<readonly SavedPiece[]> {

@@ -18,6 +18,7 @@ import { dowg } from './dowg.ts'
 import { fromage } from './fromage.ts'
 import { lamb } from './lamb.ts'
 import { lars } from './lars.ts'
+import { lbfgs } from './lbfgs.ts'
 import { lion } from './lion.ts'
 import { madgrad } from './madgrad.ts'
 import { muon } from './muon.ts'
@@ -62,6 +63,7 @@ export const optimizers: readonly Entry[] = [
   fromage,
   lamb,
   lars,
+  lbfgs,
   lion,
   madgrad,
   muon,

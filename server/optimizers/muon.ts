@@ -1,11 +1,9 @@
 import {
   choice,
   dtype,
-  type Expr,
   flag,
   integer,
   keywordOnly,
-  leaf,
   mask,
   number,
   optional,
@@ -16,9 +14,8 @@ import {
 } from '../expression/index.ts'
 import { addDecayedWeights } from '../transformations/add_decayed_weights.ts'
 import { optimizer } from '../transformations/form/define.ts'
-import { type DimensionsOf, dimensions, matrixOf } from '../transformations/form/dimensions.ts'
+import { dimensions, scaledByShape } from '../transformations/form/dimensions.ts'
 import { byLabel } from '../transformations/form/labelled.ts'
-import type { Link } from '../transformations/form/link.ts'
 import { coefficients, tooFewSteps } from '../transformations/form/newton_schulz.ts'
 import { series } from '../transformations/form/series.ts'
 import { scaleByLearningRate } from '../transformations/scale_by_learning_rate.ts'
@@ -54,48 +51,19 @@ others: adamw(adam_learning_rate, adam_b1, adam_b2, eps, adam_eps_root, weight_d
     consistent_rms: keywordOnly(optional(number())),
   },
   refuse: tooFewSteps,
-  chain(options) {
-    const { learning_rate, weight_decay, mu_dtype, nesterov, eps } = options
-    const of = options.muon_weight_dimension_numbers
+  chain({ learning_rate, muon_weight_dimension_numbers: of, ...o }) {
     const matrices = series([
-      scaleByMuon({ ...options, weight_dimension_numbers: of }),
-      scaleByShape(of, options.consistent_rms),
-      addDecayedWeights({ weight_decay, mask: options.weight_decay_mask }),
+      scaleByMuon({ ...o, weight_dimension_numbers: of }),
+      scaledByShape(of, o.consistent_rms),
+      addDecayedWeights({ weight_decay: o.weight_decay, mask: o.weight_decay_mask }),
       scaleByLearningRate({ learning_rate }),
     ])
-    const others = adamw({
-      learning_rate: options.adam_learning_rate ?? learning_rate,
-      b1: options.adam_b1,
-      b2: options.adam_b2,
-      eps,
-      eps_root: options.adam_eps_root,
-      mu_dtype,
-      weight_decay: options.adam_weight_decay,
-      nesterov,
-    })
-    const label = (tensor: Tensor) =>
-      (of === null ? tensor.rank === 2 : of(tensor) !== null) ? 'muon' : 'adam'
-    return [
-      byLabel(
-        new Map([
-          ['muon', matrices],
-          ['adam', others],
-        ]),
-        label,
-      ),
-    ]
-  },
-})
-
-/** By how long rows and columns are. */
-const scaleByShape = (of: DimensionsOf | null, consistentRms: Expr | null): Link => ({
-  slots: () => ({}),
-  update(g, _state, { tensor }) {
-    const { rows, columns } = matrixOf(of, tensor)
-    const [fanIn, fanOut] = [rows, columns].map((axes) =>
-      leaf({ op: 'count', axes }, 'tensor', tensor.rank),
-    ) as [Expr, Expr]
-    const width = fanOut.div(fanIn).max(1).sqrt()
-    return [g.mul(consistentRms === null ? width : fanIn.max(fanOut).sqrt().mul(consistentRms)), {}]
+    const { eps, mu_dtype, nesterov, adam_b1: b1, adam_b2: b2, adam_eps_root: eps_root } = o
+    const [rate, decay] = [o.adam_learning_rate ?? learning_rate, o.adam_weight_decay]
+    const moments = { b1, b2, eps, eps_root, mu_dtype, nesterov }
+    const others = adamw({ learning_rate: rate, weight_decay: decay, ...moments })
+    const links = new Map([['muon', matrices] as const, ['adam', others] as const])
+    const isMatrix = (tensor: Tensor) => (of === null ? tensor.rank === 2 : of(tensor) !== null)
+    return [byLabel(links, (tensor) => (isMatrix(tensor) ? 'muon' : 'adam'))]
   },
 })

@@ -1,5 +1,5 @@
 import { keywordOnly, number, rate, seed } from '../expression/index.ts'
-import { addNoise } from '../transformations/add_noise.ts'
+import { addNoise, oneKey } from '../transformations/add_noise.ts'
 import { optimizer } from '../transformations/form/define.ts'
 import { scaleByLearningRate } from '../transformations/scale_by_learning_rate.ts'
 
@@ -16,5 +16,6 @@ export const noisySgd = optimizer({
     key: seed(),
     seed: keywordOnly(seed()),
   },
+  refuse: oneKey,
   chain: ({ learning_rate, ...noise }) => [addNoise(noise), scaleByLearningRate({ learning_rate })],
 })

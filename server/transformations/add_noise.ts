@@ -4,12 +4,23 @@ import {
   keywordOnly,
   number,
   routine,
+  type Setting,
   scalar,
   seed,
   splitKey,
   wordsOf,
 } from '../expression/index.ts'
 import { transformation } from './form/define.ts'
+
+/** Why there cannot be both. */
+export const oneKey = ({
+  key,
+  seed,
+}: {
+  readonly key: Setting
+  readonly seed: Setting
+}): string | undefined =>
+  key !== null && seed !== null ? 'key and seed are two names of one option, expected one of them' : undefined
 
 /**
  * Add noise of the normal distribution, of a variance that falls with the steps. It is JAX's noise: of one key the same
@@ -23,10 +34,7 @@ u = g + √(eta / t^gamma) · normal(kᵢ)`,
   reference:
     'Neelakantan et al., Adding Gradient Noise Improves Learning for Very Deep Networks, 2015, arXiv:1511.06807',
   options: { eta: number(), gamma: number(), key: seed(), seed: keywordOnly(seed()) },
-  refuse: ({ key, seed }) =>
-    key !== null && seed !== null
-      ? 'key and seed are two names of one option, expected one of them'
-      : undefined,
+  refuse: oneKey,
   state({ key, seed }) {
     const [high, low] = wordsOf(key ?? seed ?? 0)
     return { count: counter(), rng_key_0: scalar(high), rng_key_1: scalar(low) }

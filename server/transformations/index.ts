@@ -29,6 +29,15 @@ import { normalize } from './normalize.ts'
 import { normalizeByUpdateNorm } from './normalize_by_update_norm.ts'
 import { partition } from './partition.ts'
 import { prodigy } from './prodigy.ts'
+import { projectionBox } from './projection_box.ts'
+import { projectionHypercube } from './projection_hypercube.ts'
+import { projectionL1Ball } from './projection_l1_ball.ts'
+import { projectionL1Sphere } from './projection_l1_sphere.ts'
+import { projectionL2Ball } from './projection_l2_ball.ts'
+import { projectionL2Sphere } from './projection_l2_sphere.ts'
+import { projectionLinfBall } from './projection_linf_ball.ts'
+import { projectionNonNegative } from './projection_non_negative.ts'
+import { projectionSimplex } from './projection_simplex.ts'
 import { reduceOnPlateau } from './reduce_on_plateau.ts'
 import { sam } from './sam.ts'
 import { scale } from './scale.ts'
@@ -44,6 +53,7 @@ import { scaleByBelief } from './scale_by_belief.ts'
 import { scaleByCocob } from './scale_by_cocob.ts'
 import { scaleByDistanceOverGradients } from './scale_by_distance_over_gradients.ts'
 import { scaleByFactoredRms } from './scale_by_factored_rms.ts'
+import { scaleByLbfgs } from './scale_by_lbfgs.ts'
 import { scaleByLearningRate } from './scale_by_learning_rate.ts'
 import { scaleByLion } from './scale_by_lion.ts'
 import { scaleByMadgrad } from './scale_by_madgrad.ts'
@@ -102,6 +112,15 @@ export const transformations: readonly Entry[] = [
   normalizeByUpdateNorm,
   partition,
   prodigy,
+  projectionBox,
+  projectionHypercube,
+  projectionL1Ball,
+  projectionL1Sphere,
+  projectionL2Ball,
+  projectionL2Sphere,
+  projectionLinfBall,
+  projectionNonNegative,
+  projectionSimplex,
   reduceOnPlateau,
   sam,
   scale,
@@ -117,6 +136,7 @@ export const transformations: readonly Entry[] = [
   scaleByCocob,
   scaleByDistanceOverGradients,
   scaleByFactoredRms,
+  scaleByLbfgs,
   scaleByLearningRate,
   scaleByLion,
   scaleByMadgrad,

@@ -25,12 +25,13 @@ with reset_state the fast optimizer starts again after each sync`,
   },
   holds: ({ fast_optimizer }) => ({ inner: fast_optimizer }),
   state: { count: counter(), slow: zeros() },
-  update(g, options, { count, slow: before }, { inner }, { parameter: p }) {
+  update(g, options, { count, slow: before }, { inner }, { parameter: p, evaluate }) {
     const { sync_period, slow_step_size, reset_state } = options
     const slow = select(count.eq(0), p, before)
     const sync = since(count, sync_period).eq(sync_period - 1)
     const [v, after] = inner.update(g)
     const d = p.add(v).sub(slow)
+    evaluate(slow)
     const u = v.sub(d.mul(sync.mul(slow_step_size.neg().add(1))))
     return [
       u,

@@ -31,13 +31,15 @@ the optimizer's state is kept at last; the other's starts again then or, without
       : undefined,
   holds: ({ optimizer, adv_optimizer }) => ({ optimizer, adv_optimizer }),
   state: { count: counter(), cache: zeros() },
-  update(g, { sync_period, reset_state }, { count, cache: before }, held, { parameter: p }) {
+  update(g, { sync_period, reset_state }, { count, cache: before }, held, context) {
     const { optimizer, adv_optimizer } = held
+    const { parameter: p, evaluate } = context
     const cache = select(count.eq(0), p, before)
     const step = since(count, sync_period)
     const [first, last] = [step.eq(0), step.eq(sync_period - 1)]
     const [a, advanced] = adv_optimizer.update(g)
     const [v, optimized] = optimizer.update(g, cache)
+    evaluate(select(first, p, cache))
     return [
       blend(last, cache.sub(p).add(v), a.neg()),
       { count: count.add(1), cache: blend(first, p, cache) },

@@ -31,7 +31,8 @@ u = b1 · x + (1 − b1) · z − y`,
     max_lr: scalar(),
     z: zeros(state_dtype),
   }),
-  update(g, { learning_rate, b1, weight_lr_power, state_dtype }, state, { inner }, { parameter: y, expose }) {
+  update(g, { learning_rate, b1, weight_lr_power, state_dtype }, state, { inner }, context) {
+    const { parameter: y, expose, evaluate } = context
     const { step_count, weight_sum } = state
     const round = (z: Expr) => (state_dtype === 'BF16' ? z.bf16() : z)
     const part = (z: Expr) => decay(z, b1.neg().add(1), state_dtype)
@@ -46,6 +47,7 @@ u = b1 · x + (1 − b1) · z − y`,
     const z = round(z0.add(v))
     const x0 = y.sub(part(z0)).div(b1)
     const x = x0.mul(c.neg().add(1)).add(z.mul(c))
+    evaluate(y.sub(z0.mul(b1.neg().add(1))).div(b1))
     const u = x.mul(b1).add(part(z)).sub(y)
     return [u, { weight_sum: sum, step_count: step_count.add(1), max_lr, z }, { inner: after }]
   },

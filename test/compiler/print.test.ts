@@ -23,6 +23,8 @@ const chains = {
   clip_by_global_norm_adam: 'chain(clip_by_global_norm(1.0), adam(1e-3))',
   adafactor: 'adafactor(1e-2, min_dim_size_to_factor=3)',
   sm3: 'sm3(0.1)',
+  muon: 'muon(1e-2)',
+  noisy_sgd: 'noisy_sgd(0.1, key=1)',
   centralize_adaptive_grad_clip: 'chain(centralize(), adaptive_grad_clip(0.1))',
   clip_centralize_adam: 'chain(clip(1.0), centralize(), adam(1e-3))',
 }

@@ -66,3 +66,16 @@ test('wasm: every primitive on elements gives what it gives in float64, to float
 
 const arity = (op: string) => (includes(unary, op) ? 1 : includes(binary, op) ? 2 : 3)
 const includes = (names: readonly string[], name: string) => names.includes(name)
+
+test('wasm: what routines need of memory is counted before a session is taken', async () => {
+  const engine = wasmEngine({ threads: 1 })
+  // State, gradients, parameters and replies fit: 2 GB. With Newton–Schulz's matrices they do not.
+  const of = [{ name: 'w', shape: [11_000, 11_500], rank: 2 }]
+  const planOf = (chain: string) => compile(record(readChain(chain), of, { keep: false, stats: false }))
+  assert.equal(engine.refuse(planOf('trace(0.9)')), undefined)
+  assert.match(
+    engine.refuse(planOf('scale_by_muon()')) ?? '',
+    /it needs \d+ bytes with the buffers of a step/,
+  )
+  await engine.close()
+})

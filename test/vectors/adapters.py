@@ -101,6 +101,33 @@ def sam(*args: Any, **kwargs: Any) -> optax.GradientTransformation:
     return optax.GradientTransformation(*optax.contrib.sam(*args, **kwargs))
 
 
+def scale_by_muon(*args: Any, weight_dimension_numbers: Any = None, **kwargs: Any) -> optax.GradientTransformation:
+    """`scale_by_muon` with dimension numbers for every tensor that reaches it: of a tree None fails in Optax."""
+    given = weight_dimension_numbers or {}
+
+    def numbers(params: Any) -> Any:
+        default = optax.contrib.MuonDimensionNumbers()
+        return {n: jax.tree.map(lambda _, n=n: given.get(n, default), p) for n, p in params.items()}
+
+    return optax.contrib.scale_by_muon(*args, weight_dimension_numbers=numbers, **kwargs)
+
+
+def by_leaf(project: Callable[..., Any]) -> Callable[..., Any]:
+    """An elementwise projection, leaf by leaf: of a tree and bounds that are numbers Optax fails."""
+    return lambda tree, *args, **kwargs: jax.tree.map(lambda x: project(x, *args, **kwargs), tree)
+
+
+def projected(project: Callable[..., Any]) -> Callable[..., optax.GradientTransformation]:
+    """A projection as a transformation: the update that ends at the projected parameters, unchanged where they are."""
+
+    def update(updates: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+        x = jax.tree.map(jnp.add, params, updates)
+        y = project(x, *args, **kwargs)
+        return jax.tree.map(lambda u, p, x, y: jnp.where(x == y, u, y - p), updates, params, x, y)
+
+    return lambda *args, **kwargs: optax.stateless(lambda u, p: update(u, p, *args, **kwargs))
+
+
 CONDITIONS: Names = {
     "every_k": lambda k: lambda step, **_: step % k == 0,
     "after_n": lambda n: lambda step, **_: step >= n,
@@ -115,6 +142,9 @@ CONDITIONS: Names = {
 def names(shapes: Shapes) -> Names:
     """What an expression may call."""
     all_names = {name: getattr(module, name) for module in (optax.contrib, optax) for name in dir(module)}
+    whole = {name: value for name, value in vars(optax.projections).items() if name.startswith("projection_")}
+    leafwise = {name: by_leaf(whole[name]) for name in ("projection_box", "projection_hypercube")}
+    projections = {name: projected(value) for name, value in {**whole, **leafwise}.items()}
     data = {name: masking(value, shapes) for name, value in all_names.items() if takes_masks(value)}
-    own = {"MultiSteps": multi_steps, "lookahead": lookahead, "sam": sam, "ndim": lambda n: f"ndim({n})"}
-    return {**all_names, **data, **CONDITIONS, **own}
+    own = {"MultiSteps": multi_steps, "lookahead": lookahead, "sam": sam, "scale_by_muon": scale_by_muon, "ndim": lambda n: f"ndim({n})"}
+    return {**all_names, **data, **projections, **CONDITIONS, **own}

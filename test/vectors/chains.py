@@ -970,6 +970,46 @@ CHAINS: dict[str, dict[str, str]] = {
         "no_patience": "reduce_on_plateau(factor=0.5, patience=0)",
         "after_adam": "chain(adam(1e-2), reduce_on_plateau(factor=0.5, patience=2))",
     },
+    # Projections. Where nothing moves, as at step 6 without momentum, what comes out is rounding: hence the momentum.
+    "projection_non_negative": {
+        "default": "chain(sgd(0.1, 0.9), projection_non_negative())",
+        "masked": 'masked(projection_non_negative(), ["embed", "gain"])',
+    },
+    "projection_box": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_box(-0.5, 0.5))",
+        "off_center": "chain(adam(0.1), projection_box(lower=0.25, upper=2.0))",
+        "empty": "chain(sgd(0.1, momentum=0.9), projection_box(0.5, 0.25))",
+    },
+    "projection_hypercube": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_hypercube())",
+        "scale": "chain(adam(0.1), projection_hypercube(scale=0.5))",
+    },
+    "projection_linf_ball": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_linf_ball())",
+        "scale": "chain(adam(0.1), projection_linf_ball(0.5))",
+    },
+    "projection_l2_sphere": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_l2_sphere())",
+        "scale": "chain(sgd(0.1, momentum=0.9), projection_l2_sphere(3.0))",
+    },
+    "projection_l2_ball": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_l2_ball())",
+        "wide": "chain(sgd(0.01, momentum=0.9), projection_l2_ball(scale=8.5))",
+    },
+    "projection_simplex": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_simplex())",
+        "scale": "chain(adam(0.1), projection_simplex(scale=40.0))",
+        "wide": "chain(sgd(0.1, momentum=0.9), projection_simplex(1000.0))",
+        "masked": 'chain(sgd(0.1, momentum=0.9), masked(projection_simplex(3.0), "ndim(2)"))',
+    },
+    "projection_l1_sphere": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_l1_sphere())",
+        "scale": "chain(adam(0.1), projection_l1_sphere(40.0))",
+    },
+    "projection_l1_ball": {
+        "default": "chain(sgd(0.1, momentum=0.9), projection_l1_ball())",
+        "wide": "chain(sgd(0.01, momentum=0.9), projection_l1_ball(scale=60.0))",
+    },
     # Contrib: optimizers
     "acprop": {
         "default": "acprop(1e-3)",

@@ -114,10 +114,14 @@ def widen(state: Any) -> Any:
     return jax.tree.map(lambda x: x if keeps(x) else x.astype(wide.get(x.dtype, x.dtype)), state, is_leaf=keeps)
 
 
+def transformation_of(chain: str, shapes: Shapes = SHAPES) -> optax.GradientTransformationExtraArgs:
+    """The chain that an expression stands for."""
+    return optax.with_extra_args_support(eval(chain, {**names(shapes), "optax": optax, "jnp": jnp}))  # noqa: S307
+
+
 def started(chain: str, tree: Tree, shapes: Shapes = SHAPES) -> tuple[optax.GradientTransformationExtraArgs, Any]:
-    """The chain that the expression `chain` stands for, and its state at the start; all of it float64."""
-    transformation = eval(chain, {**names(shapes), "optax": optax, "jnp": jnp})  # noqa: S307
-    transformation = optax.with_extra_args_support(transformation)
+    """The chain that an expression stands for, and its state at the start; all of it float64."""
+    transformation = transformation_of(chain, shapes)
     state = widen(transformation.init(tree))
     jaxpr = str(jax.make_jaxpr(transformation.update)(tree, state, tree, value=jnp.asarray(LOSSES[0])))
     if "f32[" in jaxpr:

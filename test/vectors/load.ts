@@ -59,7 +59,7 @@ export function loadVectors(): Vector[] {
 }
 
 /** Tests run from `dist/`, where the vectors are not: the root is the nearest folder above with a package.json. */
-function repositoryRoot(): string {
+export function repositoryRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(folder, 'package.json'))) {
     const parent = dirname(folder)

@@ -97,6 +97,12 @@ export class Device {
     return this.tidy(() => this.run('Reshape', [x, this.integers(shape)]))
   }
 
+  /** Products of matrices, or of matrices and transposed ones. */
+  multiply(x: Handle, y: Handle, transposed = false): Handle {
+    const flag = (name: string, value: boolean) => ({ name, type: this.#addon.TF_ATTR_BOOL, value })
+    return this.run('BatchMatMulV2', [x, y], [flag('adj_x', false), flag('adj_y', transposed)])
+  }
+
   /** In float64: sums of many numbers lose too much in float32. */
   reduce(op: 'Sum' | 'Max' | 'Min', x: Handle, axes: readonly number[], keep: boolean): Handle {
     const attribute = { name: 'keep_dims', type: this.#addon.TF_ATTR_BOOL, value: keep }

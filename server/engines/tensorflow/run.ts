@@ -1,10 +1,18 @@
 import { lengthOf } from '../../compiler/axes.ts'
-import { type Pass, type Phase, type Plan, type Stage, sizeOf } from '../../compiler/plan.ts'
+import {
+  type Pass,
+  type Phase,
+  type Plan,
+  type RoutineCall,
+  type Stage,
+  sizeOf,
+} from '../../compiler/plan.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
 import { type Expr, listed, type Primitive, type Tensor } from '../../expression/index.ts'
 import type { StepInput, Tensors } from '../engine.ts'
 import type { Device, Handle } from './device.ts'
 import { flush, ops, reductions } from './ops.ts'
+import { runRoutine } from './routines.ts'
 
 /** What TensorFlow has reduced a tensor to, a number or a vector, not yet read. */
 interface Reduced {
@@ -30,6 +38,8 @@ export class Run {
   readonly #uniforms = new Map<Expr, Handle>()
   /** Gradients and parameters that are on the device. */
   readonly #inputs = new Map<string, Handle>()
+  /** What routines read and make, by slot and tensor. */
+  readonly #temporaries = new Map<string, Handle>()
   /** What reductions of rows gave, a tensor. */
   readonly #rows = new Map<number, Map<Expr, Handle>>()
 
@@ -46,7 +56,8 @@ export class Run {
   }
 
   /** The passes of a stage; what they reduce for the host is read back at once, after the last of them. */
-  stage({ passes }: Stage, index: number): void {
+  stage({ routines, passes }: Stage, index: number): void {
+    for (const call of routines) this.#routine(call)
     const found = passes.flatMap((pass) => this.#pass(pass, index))
     if (found.length === 0) return
     const numbers = this.#device.gather(found.map(({ handle }) => handle))
@@ -56,6 +67,24 @@ export class Run {
       if (value.extent === 'tensor') this.#scalars.set(value, tensor, numbers[end - 1] ?? Number.NaN)
       else this.#scalars.setVector(value, tensor, numbers.slice(end - size, end))
     }
+  }
+
+  #routine({ group, routine, args, to }: RoutineCall): void {
+    for (const index of this.#plan.groups[group]?.tensors ?? []) {
+      const tensor = this.#plan.tensors[index]
+      if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+      const arrays = args.flatMap((arg) => (typeof arg === 'string' ? this.#kept(arg, index) : []))
+      const numbers = args.flatMap((arg) => (typeof arg === 'string' ? [] : this.#scalars.get(arg, index)))
+      const made = runRoutine(this.#device, routine, { numbers, arrays }, tensor)
+      this.#temporaries.set(`${to} ${index}`, made)
+    }
+  }
+
+  /** What a pass or a routine of this step left. */
+  #kept(slot: string, index: number): Handle {
+    const handle = this.#temporaries.get(`${slot} ${index}`)
+    if (handle === undefined) throw new Error(`The slot ${slot} of tensor ${index} is read before it is made`)
+    return handle
   }
 
   #pass({ group, phases }: Pass, stage: number): Reduced[] {
@@ -87,6 +116,14 @@ export class Run {
       this.#reduce(value, values.of(of), tensor, index),
     )
     for (const { slot, value } of phase.stores) {
+      if (this.#isTemporary(slot, index)) {
+        const x = values.of(value)
+        this.#temporaries.set(
+          `${slot} ${index}`,
+          this.#device.tidy(() => this.#copy(this.#expand(x, value, tensor))),
+        )
+        continue
+      }
       const piece = this.#piece(slot, index)
       const bf16 = this.#plan.state[piece]?.definition.type === 'BF16'
       const x = values.of(value)
@@ -140,7 +177,20 @@ export class Run {
     return this.#device.upload(new Uint8Array(numbers.buffer), 'F32', own)
   }
 
+  #isTemporary(slot: string, index: number): boolean {
+    return !this.#pieces.has(`${slot} ${index}`)
+  }
+
+  /** The value may be freed before it is read again. */
+  #copy(x: Handle): Handle {
+    return this.#device.run('Identity', [x])
+  }
+
   #read(slot: string, x: Expr, values: Values, index: number): void {
+    if (this.#isTemporary(slot, index)) {
+      values.lend(x, this.#kept(slot, index))
+      return
+    }
     const piece = this.#piece(slot, index)
     const handle = this.#state.get(piece)
     if (handle === undefined) throw new Error(`The slot ${slot} is not in TensorFlow's memory`)

@@ -6,12 +6,25 @@ import { Arena } from './arena.ts'
 import { Modules } from './modules.ts'
 import { WasmPrograms } from './program.ts'
 import { typeOf, WasmReplica } from './replica.ts'
+import { scratchOf } from './routines/index.ts'
 import { Threads } from './threads.ts'
 
 /** A memory of 32-bit addresses, less a little for what a step notes down. */
 const limit = 2 ** 32 - 2 ** 26
 /** State that sessions may have in an arena that they share: the rest is for the buffers of their steps. */
 const shared = 2 ** 30
+
+/** What routines read and make, of all tensors, and what the largest call takes while it runs. */
+function ofRoutines({ groups, stages, temporaries, tensors }: Plan): number {
+  const inGroup = (group: number) => (groups[group]?.tensors ?? []).flatMap((index) => tensors[index] ?? [])
+  const kept = temporaries.map(
+    (slots, group) => 4 * slots.length * inGroup(group).reduce((sum, tensor) => sum + sizeOf(tensor), 0),
+  )
+  const calls = stages.flatMap(({ routines }) =>
+    routines.flatMap(({ group, routine }) => inGroup(group).map((tensor) => scratchOf(routine, tensor))),
+  )
+  return kept.reduce((a, b) => a + b, 0) + calls.reduce((a, b) => Math.max(a, b), 0)
+}
 
 /** Plans as fused SIMD passes over memory, in WebAssembly: no native install, at memory speed. */
 export function wasmEngine({
@@ -24,8 +37,9 @@ export function wasmEngine({
   const common = new Set<Arena>()
   const stateBytes: Engine['stateBytes'] = (plan) =>
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
-  /** A gradient, parameters and a reply. */
-  const ofStep = (plan: Plan) => plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0)
+  /** A gradient, parameters and a reply; and what routines need. */
+  const ofStep = (plan: Plan) =>
+    plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0) + ofRoutines(plan)
   const inAll = (plan: Plan) => stateBytes(plan) + ofStep(plan)
   const arenaFor = (plan: Plan): Arena => {
     if (inAll(plan) > shared / 4) return new Arena()

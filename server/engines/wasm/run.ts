@@ -9,11 +9,11 @@ import type { Arena } from './arena.ts'
 import type { AxesKernel } from './axes.ts'
 import type { Format } from './formats.ts'
 import type { Kernel } from './kernel.ts'
-import { layoutOf } from './layout.ts'
 import type { Compiled, Modules } from './modules.ts'
 import type { CompiledPass } from './program.ts'
 import { runRoutine } from './routines/index.ts'
 import { batchOf, layoutFor } from './rows.ts'
+import { runsOf } from './runs.ts'
 import type { Task, Threads } from './threads.ts'
 
 /** Elements that one call of a kernel treats. Fixed, so that sums are the same whatever the number of threads. */
@@ -122,7 +122,10 @@ export class Run {
     for (const index of this.#plan.groups[group]?.tensors ?? []) {
       const at = (slot: string) => this.#arrays.get(`slot ${slot}`)?.[index] ?? 0
       const given = args.map((arg) => (typeof arg === 'string' ? at(arg) : this.#scalars.get(arg, index)))
+      const before = this.#taken.length
       await runRoutine(bench, routine, given, at(to), this.#tensor(index))
+      // The next tensor finds room where this one had its own.
+      for (const own of this.#taken.splice(before)) this.#arena.give(own)
     }
   }
 
@@ -182,7 +185,7 @@ export class Run {
    */
   #cutAxes(kernel: AxesKernel, index: number): Part {
     const tensor = this.#tensor(index)
-    const { slices, middle, inner, strides, table } = layoutOf(tensor, kernel.sets)
+    const { slices, middle, inner, strides, table } = runsOf(tensor, kernel.sets)
     const entries = this.#take(table.byteLength)
     new Uint32Array(this.#arena.memory.buffer, entries, table.length).set(table)
     kernel.vectors.forEach((x, k) => {

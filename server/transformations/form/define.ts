@@ -65,14 +65,18 @@ export function transformation<const O extends Options, S extends { readonly [sl
   return define('transformation', rule, (options) => ({
     slots: (tensor) => {
       const slots = typeof rule.state === 'function' ? rule.state(options, tensor) : rule.state
-      return slots === undefined ? {} : { [rule.name]: slots }
+      return named(rule.name, slots ?? {})
     },
     update: (g, state, context) => {
       const made = rule.update(g, options, (state[rule.name] ?? {}) as State<S>, context.at(rule.name))
-      return 'extent' in made ? [made, {}] : [made[0], { [rule.name]: made[1] }]
+      return 'extent' in made ? [made, {}] : [made[0], named(rule.name, made[1])]
     },
   }))
 }
+
+/** What is kept under a name; nothing where there is nothing to keep, before a step and after it. */
+const named = <T extends object>(name: string, kept: T): { readonly [name: string]: T } =>
+  Object.keys(kept).length === 0 ? {} : { [name]: kept }
 
 /** An optimizer: a chain of transformations under one name, and nothing else. */
 export function optimizer<const O extends Options>(

@@ -1,13 +1,16 @@
 import {
   axes,
   axesIn,
+  type Expr,
   firstMatch,
+  leaf,
   type Option,
   Refusal,
   refusePatterns,
   type Setting,
   type Tensor,
 } from '../../expression/index.ts'
+import type { Link } from './link.ts'
 
 /** Which axes of a tensor are a matrix's rows, summed over in a product x · W, and which its columns. */
 export interface Dimensions {
@@ -67,3 +70,15 @@ export function matrixOf(of: DimensionsOf | null, tensor: Tensor) {
   axesIn([...rows, ...columns], tensor)
   return { rows, columns }
 }
+
+/** A link that multiplies by a root of how long rows and columns are: the wider a matrix, the larger its update. */
+export const scaledByShape = (of: DimensionsOf | null, consistentRms: Expr | null): Link => ({
+  slots: () => ({}),
+  update(g, _state, { tensor }) {
+    const { rows, columns } = matrixOf(of, tensor)
+    const count = (axes: readonly number[]) => leaf({ op: 'count', axes }, 'tensor', tensor.rank)
+    const [fanIn, fanOut] = [count(rows), count(columns)]
+    if (consistentRms === null) return [g.mul(fanOut.div(fanIn).max(1).sqrt()), {}]
+    return [g.mul(fanIn.max(fanOut).sqrt().mul(consistentRms)), {}]
+  },
+})

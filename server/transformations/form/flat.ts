@@ -80,7 +80,7 @@ class Scene {
   }
 
   within(tensor: Tensor, context = this.#context): Context {
-    const { loss, expose, at } = context
+    const { loss, expose, evaluate, at } = context
     return {
       tensor,
       parameter: this.#parameter,
@@ -92,6 +92,7 @@ class Scene {
         ordinal: () => constant(0),
       },
       expose: (name, value) => expose(name, this.rewrite(value)),
+      evaluate: (x) => evaluate(this.rewrite(x)),
       at: (key) => this.within(tensor, at(key)),
     }
   }

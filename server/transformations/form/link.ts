@@ -15,6 +15,8 @@ export interface Context {
   readonly tree: Tree
   /** Show a scalar in the step's stats. */
   readonly expose: (name: string, value: Expr) => void
+  /** Say what to evaluate the model with where that is not the parameters: an array of parameters and state. */
+  readonly evaluate: (x: Expr) => void
   /** The same one level further in. */
   readonly at: (key: string) => Context
 }

@@ -9,6 +9,8 @@ export interface Asked {
   readonly keep: boolean
   /** Measure norms and count what is not finite. */
   readonly stats: boolean
+  /** In place of a step: what to evaluate with, as its update, and state that stays as it is. */
+  readonly evaluation?: boolean
 }
 
 /** The slot of parameters that the server keeps. */
@@ -32,7 +34,7 @@ function body(link: Link, tensor: Tensor, asked: Asked): Body {
     'element',
     tensor.rank,
   )
-  const { context, gives, exposed } = recorder(tensor, parameter)
+  const { context, gives, exposed, evaluation } = recorder(tensor, parameter)
   const g = leaf({ op: 'gradient' }, 'element', tensor.rank)
   const tree = settled(link.slots(tensor), tensor.rank)
   const slots = flat<Slot>(tree, isSlot)
@@ -43,6 +45,11 @@ function body(link: Link, tensor: Tensor, asked: Asked): Body {
   if (asked.keep) {
     slots.set(kept, { extent: 'element', init: 'parameters', type: 'native' })
     next.set(kept, parameter.add(u))
+  }
+  if (asked.evaluation === true) {
+    const stays = flat<Expr>(read(tree, tensor.rank), isExpr)
+    const hosted = [...stays].filter(([name]) => slots.get(name)?.extent !== 'element')
+    return { update: evaluation(), next: new Map(hosted), gives, slots, exposed: new Map() }
   }
   if (asked.stats) {
     const { tree: all, expose } = context.at('')

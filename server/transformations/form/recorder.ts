@@ -9,7 +9,7 @@ import {
 } from '../../expression/index.ts'
 import type { Context } from './link.ts'
 
-/** A context that notes what one tensor gives and shows. */
+/** A context that notes what one tensor gives and shows, and what to evaluate with. */
 export function recorder(
   tensor: Tensor,
   parameter: Expr,
@@ -17,9 +17,12 @@ export function recorder(
   readonly context: Context
   readonly gives: ReadonlyMap<string, Contribution>
   readonly exposed: ReadonlyMap<string, Expr>
+  /** The parameters where nothing else was said; of several the last, which is the outermost. */
+  readonly evaluation: () => Expr
 } {
   const gives = new Map<string, Contribution>()
   const exposed = new Map<string, Expr>()
+  let evaluation = parameter
   const give = (path: string, combine: Combine, value: Expr) => {
     // The place and the order within it name a collective: the same for every tensor.
     let k = 0
@@ -43,9 +46,12 @@ export function recorder(
       ordinal: () => ordinal(path),
     },
     expose: (name, value) => exposed.set(join(path, name), value),
+    evaluate: (x) => {
+      evaluation = x
+    },
     at: (key) => at(join(path, key)),
   })
-  return { context: at(''), gives, exposed }
+  return { context: at(''), gives, exposed, evaluation: () => evaluation }
 }
 
 /** A name further in: `2`, `scale_by_adam` → `2.scale_by_adam`. */

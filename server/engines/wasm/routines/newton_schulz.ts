@@ -1,4 +1,4 @@
-import type { NewtonSchulz } from '../../../expression/index.ts'
+import type { NewtonSchulz, Tensor } from '../../../expression/index.ts'
 import { largestEigenvalue, matricesIn, wide } from '../../matrices.ts'
 import { firstScale } from '../../routines.ts'
 import { type Bench, noted, type RunRoutine, split } from './bench.ts'
@@ -98,6 +98,13 @@ class Workshop {
 const padded = (size: number) => Math.ceil(size / tile.columns) * tile.columns
 const bitsOf = (x: number) => new Uint32Array(Float32Array.of(x).buffer)[0] ?? 0
 
+/** Two copies of X, one in panels, A and B; tables of where their rows and columns are. */
+export function newtonSchulzBytes({ rows, columns }: NewtonSchulz, { shape }: Tensor): number {
+  const size = (axes: readonly number[]) => padded(axes.reduce((n, axis) => n * (shape[axis] ?? 1), 1))
+  const [short, long] = [Math.min(size(rows), size(columns)), Math.max(size(rows), size(columns))]
+  return 4 * (3 * short * long + 2 * short ** 2 + 16 * (short + long))
+}
+
 export const newtonSchulz: RunRoutine<NewtonSchulz> = async (bench, routine, args, to, tensor) => {
   const [from = 0, eps = 0, ...coefficients] = args
   const { starts, rows, columns } = wide(matricesIn(tensor, routine.rows, routine.columns))
@@ -114,7 +121,11 @@ export const newtonSchulz: RunRoutine<NewtonSchulz> = async (bench, routine, arg
 
   for (const start of starts) {
     // What is not finite in the matrix before must not reach this one.
-    for (const [at, size] of [[x0, shop.rows * shop.columns], [a, shop.rows ** 2]] as const) shop.floats(at, size).fill(0)
+    for (const [at, size] of [
+      [x0, shop.rows * shop.columns],
+      [a, shop.rows ** 2],
+    ] as const)
+      shop.floats(at, size).fill(0)
     const source = { at: from + 4 * start, ...tables }
     const copyIn = (scale: number) =>
       shop.copy(source, { at: x0, ...rowMajor }, rows.length, columns.length, scale)

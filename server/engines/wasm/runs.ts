@@ -1,7 +1,7 @@
 import type { Tensor } from '../../expression/index.ts'
 
 /** How a tensor is gone through by a pass over axes: slices along the first axis, each of `middle` runs of `inner`. */
-export interface Layout {
+export interface Runs {
   readonly slices: number
   readonly middle: number
   readonly inner: number
@@ -12,7 +12,7 @@ export interface Layout {
 }
 
 /** Runs are as long as each set keeps all or none of their axes. */
-export function layoutOf({ shape, rank }: Tensor, sets: readonly (readonly number[])[]): Layout {
+export function runsOf({ shape, rank }: Tensor, sets: readonly (readonly number[])[]): Runs {
   const size = (from: number, to: number) => shape.slice(from, to).reduce((n, d) => n * d, 1)
   const alike = (axis: number) => sets.every((set) => set.includes(axis) === set.includes(rank - 1))
   let first = rank - 1

@@ -5,6 +5,7 @@ import { footprint } from './footprint.ts'
 import { kernels } from './kernels.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
+import { matrices } from './matrices.ts'
 import { goalTable, isMet, printTable, type Report, recordsOf } from './report.ts'
 import { help, type Part, readSettings, type Settings } from './settings.ts'
 import { wholeSteps } from './steps.ts'
@@ -21,6 +22,7 @@ const parts: readonly {
   { name: 'copies', of: 'kernels', run: copies },
   { name: 'chains', of: 'kernels', run: kernels },
   { name: 'arithmetic', of: 'kernels', run: arithmetic },
+  { name: 'matrices', of: 'kernels', run: matrices },
   { name: 'silent parameters', of: 'kernels', run: silence },
   { name: 'whole steps', of: 'steps', run: wholeSteps },
   { name: 'redis', of: 'redis', run: onRedis },

@@ -1,3 +1,5 @@
+import { writeCatalogue } from './catalogue.ts'
+import { writePython } from './python.ts'
 import { writeTypeScript } from './typescript.ts'
 import { readVocabulary, type Vocabulary } from './vocabulary.ts'
 
@@ -6,7 +8,9 @@ export const command = 'npm run generate'
 
 /** Every generated file by its path from the root, and who writes it. */
 const writers: Readonly<Record<string, (vocabulary: Vocabulary, command: string) => string>> = {
+  'client/python/src/stepd/vocabulary.py': writePython,
   'client/typescript/vocabulary.ts': writeTypeScript,
+  'schemas/catalogue.md': (_vocabulary, command) => writeCatalogue(command),
 }
 
 /** What the generated files are to say. */

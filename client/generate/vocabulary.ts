@@ -6,6 +6,8 @@ import { type Kind, readKind } from './kinds.ts'
 export interface Vocabulary {
   readonly calls: readonly Call[]
   readonly errors: readonly ErrorRow[]
+  /** Statuses worth sending again, also where something between client and server answers with them. */
+  readonly retryable: readonly number[]
 }
 
 /** A name that an expression may call. */
@@ -60,4 +62,5 @@ export const readVocabulary = (): Vocabulary => ({
     title,
     retryable: retryable(status),
   })),
+  retryable: Array.from({ length: 200 }, (_, i) => 400 + i).filter(retryable),
 })

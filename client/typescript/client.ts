@@ -1,14 +1,14 @@
 import type { Chain } from './chains.ts'
-import { open, type Session, type Spec } from './session.ts'
-import { fromWire, type TensorSpec, type Tensors, toWire } from './tensors.ts'
+import { open, type Session, type Spec, type WorkerOptions } from './session.ts'
+import { fromWire, type Gradients, type TensorSpec, toWire } from './tensors.ts'
 import { type ConnectOptions, Transport } from './transport.ts'
 
 /** One step from fresh state, of which the server keeps nothing. */
-export interface ApplyRequest<Form extends Tensors> {
+export interface ApplyRequest<Form extends Gradients> {
   readonly chain: Chain
   readonly tensors: readonly TensorSpec[]
   readonly grads: Form
-  readonly params?: Tensors
+  readonly params?: Gradients
   readonly value?: number
 }
 
@@ -49,7 +49,7 @@ export class Stepd {
   }
 
   /** Create the session, or attach to the one that exists with the same spec; without a spec, only attach. */
-  open(id: string, spec: Spec = {}, signal?: AbortSignal): Promise<Session> {
+  open(id: string, spec: Spec & WorkerOptions = {}, signal?: AbortSignal): Promise<Session> {
     return open(this.#transport, id, spec, signal)
   }
 
@@ -57,7 +57,7 @@ export class Stepd {
     return (await this.#transport.get(`/v1/sessions${search(query)}`, signal)) as SessionPage
   }
 
-  async apply<Form extends Tensors>(
+  async apply<Form extends Gradients>(
     { grads, params, ...rest }: ApplyRequest<Form>,
     signal?: AbortSignal,
   ): Promise<{ readonly updates: Form }> {

@@ -22,7 +22,15 @@ export {
   type Stepd,
 } from './client.ts'
 export { ConnectionError, type Problem, StepdError } from './errors.ts'
-export type { Session, SessionInfo, Spec, StepOptions, StepResult } from './session.ts'
-export { applyUpdates, sizeOf, type TensorSpec, type Tensors } from './tensors.ts'
+export type { Session, SessionInfo, Spec, StepOptions, StepResult, WorkerOptions } from './session.ts'
+export {
+  applyUpdates,
+  type Gradients,
+  type Rows,
+  sizeOf,
+  type TensorSpec,
+  type Tensors,
+  type WireDtype,
+} from './tensors.ts'
 export type { ConnectOptions, Retry } from './transport.ts'
 export * from './vocabulary.ts'

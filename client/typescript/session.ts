@@ -1,6 +1,7 @@
 import type { Chain } from './chains.ts'
+import { StepdError } from './errors.ts'
 import { readSafetensors } from './safetensors.ts'
-import { fromWire, type TensorSpec, type Tensors, toWire } from './tensors.ts'
+import { fromWire, type Gradients, type TensorSpec, type Tensors, toWire, type WireDtype } from './tensors.ts'
 import type { Transport } from './transport.ts'
 
 /** What to open. Chain and tensors may be left out to attach to a session that exists. */
@@ -14,6 +15,23 @@ export interface Spec {
   readonly ttl_s?: number
   /** For transformations that draw random numbers (default 0). */
   readonly seed?: number
+  /** How many workers make a step together (default 1); 0: each contribution is a step, on parameters the server keeps. */
+  readonly workers?: number
+  /** What a step is of the contributions' gradients (default the mean). */
+  readonly aggregate?: 'mean' | 'sum'
+  /** Close a step with so many contributions once `deadline_ms` have passed since the first: the two go together. */
+  readonly quorum?: number
+  readonly deadline_ms?: number
+  /** With `workers: 0`: weigh by 1 / (1 + staleness), or refuse what is staler than n steps (default none). */
+  readonly staleness?: 'none' | 'inverse' | `reject:${number}`
+}
+
+/** Who this is, where several workers share a session. */
+export interface WorkerOptions {
+  /** A name that no other worker has, and that this one has again when it is started again. */
+  readonly worker?: string
+  /** With `workers: 0`, the number of the first contribution: higher than any of this worker before (default: the time). */
+  readonly seq?: number
 }
 
 export interface SessionInfo {
@@ -30,6 +48,10 @@ export interface SessionInfo {
   readonly hyperparams: Readonly<Record<string, number>>
   readonly state_bytes: number
   readonly workers: number
+  readonly aggregate?: 'mean' | 'sum'
+  readonly quorum?: number
+  readonly deadline_ms?: number
+  readonly staleness?: string
   readonly ttl_s: number
   readonly created: string
   readonly expires_at: string
@@ -38,22 +60,32 @@ export interface SessionInfo {
 }
 
 export interface StepOptions<Of extends 'updates' | 'params' = 'updates'> {
-  /** The parameters, where the client keeps them and the chain needs them. */
-  readonly params?: Tensors
+  /** The parameters, where the client keeps them and the chain needs them: whole, or of the rows of the gradients. */
+  readonly params?: Gradients
   /** The loss at this point, for chains that need it. */
   readonly value?: number
+  /** Of this contribution among those of several workers (default 1). */
+  readonly weight?: number
+  /** How long the server lets it wait for other workers before it is asked again (default 30 000). */
+  readonly wait_ms?: number
   /** Options to replace for this step and later ones: `{ learning_rate: 5e-4 }`, `{ '1.b1': 0.8 }`. */
   readonly hyperparams?: Readonly<Record<string, number>>
-  /** What to send back: `params` where the server keeps them; `stats` to have the step measured. */
-  readonly want?: { readonly of?: Of; readonly stats?: boolean }
+  /** Number type of the gradients on the wire (default F32). */
+  readonly dtype?: WireDtype
+  /**
+   * What to send back: `params` where the server keeps them; its number type (default that of the gradients);
+   * `stats` to have the step measured.
+   */
+  readonly want?: { readonly of?: Of; readonly dtype?: WireDtype; readonly stats?: boolean }
   readonly signal?: AbortSignal
 }
 
 /** `updates` or, where asked for, `params`: in the form of the gradients. */
-export type StepResult<Form extends Tensors, Of extends 'updates' | 'params'> = {
+export type StepResult<Form extends Gradients, Of extends 'updates' | 'params'> = {
   readonly step: number
   /** Whether the server had taken this step before: an earlier answer was lost. */
   readonly replayed: boolean
+  /** Whether the gradients are part of the step: not where they came after it had closed without them. */
   readonly counted: boolean
   readonly stats?: Readonly<Record<string, number>>
 } & { readonly [of in Of]: Form }
@@ -61,10 +93,15 @@ export type StepResult<Form extends Tensors, Of extends 'updates' | 'params'> = 
 const pathOf = (id: string): string => `/v1/sessions/${encodeURIComponent(id)}`
 
 /** Create the session, or attach to the one that exists with the same spec. */
-export async function open(transport: Transport, id: string, spec: Spec, signal?: AbortSignal) {
+export async function open(
+  transport: Transport,
+  id: string,
+  { worker, seq, ...spec }: Spec & WorkerOptions,
+  signal?: AbortSignal,
+) {
   const body = { ...spec, params: spec.params && toWire('params', spec.params) }
   const info = await transport.call({ method: 'PUT', path: pathOf(id), body, safe: true, signal })
-  return new Session(transport, info as SessionInfo)
+  return new Session(transport, info as SessionInfo, worker, seq)
 }
 
 export class Session {
@@ -73,9 +110,13 @@ export class Session {
   readonly #path: string
   #info: SessionInfo
   #step: number
+  readonly #worker: string | undefined
+  #seq: number
   #underWay = false
 
-  constructor(transport: Transport, info: SessionInfo) {
+  constructor(transport: Transport, info: SessionInfo, worker?: string, seq = Date.now() * 1000) {
+    this.#worker = worker
+    this.#seq = seq
     this.#transport = transport
     this.#path = pathOf(info.id)
     this.#info = info
@@ -97,30 +138,50 @@ export class Session {
    * Send the gradients of the next step; answers with its updates. The step is numbered, so a lost answer is
    * asked for again and never counted twice. After a `ConnectionError` or an abort the step may have been taken:
    * the same call again settles it, another gradient is a `step_conflict`.
+   *
+   * Of several workers each sends its own, and all get the same bytes when all have. With `workers: 0` none waits, and
+   * the answer is the fresh `params`.
    */
-  async step<Form extends Tensors, Of extends 'updates' | 'params' = 'updates'>(
+  async step<Form extends Gradients, Of extends 'updates' | 'params' = 'updates'>(
     grads: Form,
-    { params, want, signal, ...rest }: StepOptions<Of> = {},
+    { params, want, dtype, signal, ...rest }: StepOptions<Of> = {},
   ): Promise<StepResult<Form, Of>> {
-    const step = this.#step + 1
     if (this.#underWay) {
       throw new Error(
-        `Cannot send another step: step ${step} of session '${this.id}' is under way, await it first`,
+        `Cannot send another step: step ${this.#step + 1} of session '${this.id}' is under way, await it first`,
       )
     }
-    const of = want?.of ?? 'updates'
-    const sent = { grads: toWire('grads', grads), params: params && toWire('params', params) }
-    const body = { ...rest, ...sent, step, want }
+    const of = want?.of ?? (this.#info.workers === 0 ? 'params' : 'updates')
+    const sent = { grads: toWire('grads', grads, dtype), params: params && toWire('params', params) }
+    const body = { ...rest, ...sent, ...this.#place(), dtype, want }
     this.#underWay = true
     try {
       const path = `${this.#path}/steps`
       const reply = await this.#transport.call({ method: 'POST', path, body, safe: true, signal })
       const result = reply as StepResult<Form, Of>
       this.#step = result.step
-      return { ...result, [of]: fromWire(result[of as Of]) }
+      this.#seq += 1
+      return { ...result, [of]: fromWire(result[of as Of], want?.dtype ?? dtype) }
+    } catch (error) {
+      // An earlier contribution of this number was counted: the next one needs another.
+      if (error instanceof StepdError && error.code === 'step_conflict') this.#seq += 1
+      throw error
     } finally {
       this.#underWay = false
     }
+  }
+
+  /** What tells the server which step it is for, or which contribution it is. */
+  #place() {
+    const { workers } = this.#info
+    const step = this.#step + 1
+    if (workers === 1) return { step }
+    const worker = this.#worker
+    if (worker === undefined)
+      throw new TypeError(
+        `Cannot contribute to session '${this.id}': it has workers: ${workers}, expected open(id, { worker: 'a name' })`,
+      )
+    return workers === 0 ? { worker, seq: this.#seq, base: this.#step } : { worker, step }
   }
 
   /** Ask how the session stands; takes over its step, as after a `step_conflict`. */
@@ -131,9 +192,15 @@ export class Session {
     return this.#info
   }
 
-  /** The parameters that the server keeps, by name, after the session's latest step. */
+  /**
+   * The parameters that the server keeps, by name, after the session's latest step. A worker of several goes on from
+   * that step.
+   */
   async params(signal?: AbortSignal): Promise<Record<string, Float32Array>> {
-    return readSafetensors((await this.#transport.get(`${this.#path}/params`, signal)) as Uint8Array)
+    const file = (await this.#transport.get(`${this.#path}/params`, signal)) as Uint8Array
+    const { tensors, metadata } = readSafetensors(file)
+    if (this.#info.workers !== 1) this.#step = Number(metadata.step)
+    return tensors
   }
 
   /** Replace options from the next step on. Not sent again by itself: it carries no number that would tell. */

@@ -18,6 +18,9 @@ import {
 export type ErrorCode =
   | 'malformed_body'
   | 'malformed_chain'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'quota_exceeded'
   | 'session_not_found'
   | 'chain_not_found'
   | 'route_not_found'
@@ -36,7 +39,9 @@ export type ErrorCode =
   | 'schema_mismatch'
   | 'missing_params'
   | 'missing_value'
+  | 'rate_limited'
   | 'overloaded'
+  | 'step_open'
   | 'store_unavailable'
   | 'internal_error'
   | 'state_lost'
@@ -651,6 +656,20 @@ export const lars = defineTransformation<
 >('lars', ['learning_rate'])
 
 /**
+ * `lbfgs(linesearch, { learning_rate = null, memory_size = 10, scale_init_precond = true })`
+ *
+ * `scale_by_lbfgs → scale_by_learning_rate without a learning_rate: scale(-1)`
+ *
+ * @see Liu and Nocedal, On the limited memory BFGS method for large scale optimization, Mathematical
+ * Programming 45, 1989
+ */
+export const lbfgs = defineTransformation<
+  [linesearch: null],
+  { linesearch: null },
+  { learning_rate?: number | Schedule | null; memory_size?: number; scale_init_precond?: boolean }
+>('lbfgs', ['linesearch'])
+
+/**
  * `linear_onecycle_schedule(transition_steps, peak_value, { pct_start = 0.3, pct_final = 0.85,
  * div_factor = 25, final_div_factor = 10000 })`
  *
@@ -1005,6 +1024,123 @@ export const prodigy = defineTransformation<
 >('prodigy', ['learning_rate'])
 
 /**
+ * `projection_box(lower, upper)`
+ *
+ * `u = min(max(p + g, lower), upper) − p`
+ *
+ * @see optax.projections.projection_box
+ */
+export const projection_box = defineTransformation<
+  [lower: number, upper: number],
+  { lower: number; upper: number },
+  object
+>('projection_box', ['lower', 'upper'])
+
+/**
+ * `projection_hypercube(scale = 1)`
+ *
+ * `u = min(max(p + g, 0), scale) − p`
+ *
+ * @see optax.projections.projection_hypercube
+ */
+export const projection_hypercube = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_hypercube', ['scale'])
+
+/**
+ * `projection_l1_ball(scale = 1)`
+ *
+ * `u = g where Σ |p + g| ≤ scale, else as projection_l1_sphere(scale)`
+ *
+ * @see Duchi et al., Efficient Projections onto the l1-Ball for Learning in High Dimensions, ICML 2008
+ */
+export const projection_l1_ball = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_l1_ball', ['scale'])
+
+/**
+ * `projection_l1_sphere(scale = 1)`
+ *
+ * `x = p + g; u = sign(x) · max(|x| − τ, 0) − p τ such that Σ max(|x| − τ, 0) = scale`
+ *
+ * @see Duchi et al., Efficient Projections onto the l1-Ball for Learning in High Dimensions, ICML 2008
+ */
+export const projection_l1_sphere = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_l1_sphere', ['scale'])
+
+/**
+ * `projection_l2_ball(scale = 1)`
+ *
+ * `x = p + g; u = scale / √max(‖x‖², scale²) · x − p`
+ *
+ * @see optax.projections.projection_l2_ball
+ */
+export const projection_l2_ball = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_l2_ball', ['scale'])
+
+/**
+ * `projection_l2_sphere(scale = 1)`
+ *
+ * `x = p + g; u = scale / ‖x‖ · x − p`
+ *
+ * @see optax.projections.projection_l2_sphere
+ */
+export const projection_l2_sphere = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_l2_sphere', ['scale'])
+
+/**
+ * `projection_linf_ball(scale = 1)`
+ *
+ * `u = min(max(p + g, −scale), scale) − p`
+ *
+ * @see optax.projections.projection_linf_ball
+ */
+export const projection_linf_ball = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_linf_ball', ['scale'])
+
+/**
+ * `projection_non_negative()`
+ *
+ * `u = max(p + g, 0) − p`
+ *
+ * @see optax.projections.projection_non_negative
+ */
+export const projection_non_negative = defineTransformation<
+  [],
+  never,
+  object
+>('projection_non_negative', [])
+
+/**
+ * `projection_simplex(scale = 1)`
+ *
+ * `u = max(p + g − τ, 0) − p τ such that Σ max(p + g − τ, 0) = scale`
+ *
+ * @see Duchi et al., Efficient Projections onto the l1-Ball for Learning in High Dimensions, ICML 2008
+ */
+export const projection_simplex = defineTransformation<
+  [scale?: number],
+  { scale?: number },
+  object
+>('projection_simplex', ['scale'])
+
+/**
  * `radam(learning_rate, { b1 = 0.9, b2 = 0.999, eps = 1e-8, eps_root = 0, threshold = 5, nesterov = false })`
  *
  * `scale_by_radam → scale_by_learning_rate`
@@ -1230,6 +1366,18 @@ export const scale_by_factored_rms = defineTransformation<
   { factored?: boolean },
   { decay_rate?: number; step_offset?: number; min_dim_size_to_factor?: number; epsilon?: number }
 >('scale_by_factored_rms', ['factored'])
+
+/**
+ * `scale_by_lbfgs(memory_size = 10, { scale_init_precond = true })`
+ *
+ * @see Liu and Nocedal, On the limited memory BFGS method for large scale optimization, Mathematical
+ * Programming 45, 1989
+ */
+export const scale_by_lbfgs = defineTransformation<
+  [memory_size?: number],
+  { memory_size?: number },
+  { scale_init_precond?: boolean }
+>('scale_by_lbfgs', ['memory_size'])
 
 /**
  * `scale_by_learning_rate(learning_rate = null, { flip_sign = true })`

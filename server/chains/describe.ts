@@ -1,8 +1,9 @@
 import type { RowTreatment } from '../compiler/sparse.ts'
 import { isTerm, type Setting } from '../expression/index.ts'
 import { type Catalogued, catalogue } from './catalogue.ts'
+import { type Footprint, footprintOf } from './footprint.ts'
 import { printChain } from './print.ts'
-import { rowsIn } from './rows.ts'
+import { plainTrace, rowsOf } from './rows.ts'
 
 /** An entry of the catalogue as clients see it. */
 export interface Described {
@@ -17,15 +18,26 @@ export interface Described {
     readonly required: boolean
     readonly keyword_only: boolean
   }[]
+  /** What it keeps for a matrix; of transformations and optimizers. */
+  readonly state?: Footprint['state']
+  /** What a step must come with, unless the server keeps the parameters; of transformations and optimizers. */
+  readonly needs?: Footprint['needs']
   /** What becomes of a matrix of which only some rows are sent; of transformations and optimizers. */
   readonly rows?: RowTreatment
 }
 
-export const describeCatalogue = (): readonly Described[] => [...catalogue.values()].map(describeEntry)
+let described: readonly Described[] | undefined
+
+/** The whole catalogue. Each entry is recorded for it, so it is made once. */
+export const describeCatalogue = (): readonly Described[] => {
+  described ??= [...catalogue.values()].map(describeEntry)
+  return described
+}
 
 function describeEntry(entry: Catalogued): Described {
   const { name, kind, formula, reference, options } = entry
-  const rows = rowsIn(entry)
+  const trace = plainTrace(entry)
+  const rows = trace && rowsOf(trace)
   return {
     name,
     kind,
@@ -38,6 +50,7 @@ function describeEntry(entry: Catalogued): Described {
       required: fallback === undefined,
       keyword_only: keywordOnly === true,
     })),
+    ...(trace === undefined ? {} : footprintOf(trace)),
     ...(rows === undefined ? {} : { rows }),
   }
 }

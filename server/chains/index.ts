@@ -7,7 +7,7 @@ import { isList, limits } from './syntax.ts'
 import { fromTree } from './tree.ts'
 
 export { catalogue } from './catalogue.ts'
-export { describeCatalogue } from './describe.ts'
+export { type Described, describeCatalogue } from './describe.ts'
 export { locateHyperparams } from './hyperparams.ts'
 export { printChain } from './print.ts'
 export { record } from './record.ts'

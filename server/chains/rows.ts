@@ -1,5 +1,5 @@
 import { type RowTreatment, rowTreatment } from '../compiler/sparse.ts'
-import type { Option, Setting, Term } from '../expression/index.ts'
+import type { Option, Setting, Term, Trace } from '../expression/index.ts'
 import type { Catalogued } from './catalogue.ts'
 import { record } from './record.ts'
 
@@ -11,11 +11,19 @@ const matrix = { name: 'w', shape: [256, 128], rank: 2 } as const
  * needs is as plain as it can be: a wrapper is looked at around the identity.
  */
 export function rowsIn(entry: Catalogued): RowTreatment | undefined {
-  const term = plainCall(entry)
-  if (term === undefined) return undefined
-  const { bodies, options } = record(term, [matrix], { keep: false, stats: false })
+  const trace = plainTrace(entry)
+  return trace && rowsOf(trace)
+}
+
+export function rowsOf({ bodies, options }: Trace): RowTreatment | undefined {
   const [body] = bodies
   return body && rowTreatment(body, options)
+}
+
+/** What a transformation or an optimizer does to a matrix, with options as they are when left out. */
+export function plainTrace(entry: Catalogued): Trace | undefined {
+  const term = plainCall(entry)
+  return term && record(term, [matrix], { keep: false, stats: false })
 }
 
 /** A call of a transformation or an optimizer with no more than it needs. */

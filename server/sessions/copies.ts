@@ -1,10 +1,11 @@
 import { Problem } from '../../schemas/index.ts'
 import { type Appended, type Head, StateLost, type StoredSession } from '../stores/store.ts'
-import type { Event } from './journal.ts'
+import { sizeOf } from '../turns.ts'
+import { bodyOf, type Event } from './journal.ts'
 import { type Ask, Live, type Until, type Workshop } from './live.ts'
 import type { Programs } from './program.ts'
 import { notFound, stepPast } from './refusals.ts'
-import { Residents } from './residents.ts'
+import { type Census, Residents } from './residents.ts'
 import { readSpec } from './spec.ts'
 
 export interface CopiesOptions extends Workshop {
@@ -75,13 +76,15 @@ export class Copies {
     }
     const live = this.#residents.get(key)
     if (live === undefined || live.incarnation !== stored.incarnation) return this.#load(key)
-    return live.at.id === stored.head.id || (await this.#caughtUp(live)) ? live : this.#load(key)
+    if (live.at.id === stored.head.id) return live
+    // Where state was put in place of all before it, there may be nothing to catch up with.
+    return (await this.#caughtUp(live)) && live.at.seq >= stored.head.seq ? live : this.#load(key)
   }
 
   /** Bring a copy up to an entry just appended. What others appended before it is folded first. */
   async follow(
     live: Live,
-    { head, previous }: Appended & { status: 'appended' },
+    { head, previous }: Extract<Appended, { status: 'appended' }>,
     event: Event,
     ask?: Ask,
   ): Promise<Live> {
@@ -92,7 +95,7 @@ export class Copies {
       return ready
     }
     // Not for what is no step: the latest step must stay in the journal, so that its reply can be made again.
-    if (event.kind === 'step' || head.step === 0) await ready.snapshotIfDue(bytesOf(event))
+    if (head.step > ready.at.step || head.step === 0) await ready.snapshotIfDue(sizeOf(bodyOf(event)))
     await ready.fold(head, event, this.#options.engine.numerics, ask)
     return ready
   }
@@ -107,9 +110,20 @@ export class Copies {
     throw stepPast(head.step, stored?.head.step ?? now.at.step)
   }
 
+  /** The latest step of a session with the reply that is asked for, as `replay` has it. */
+  async latest(key: string, incarnation: string, head: Head, ask: Ask): Promise<Live> {
+    const resident = this.#residents.get(key)
+    if (resident?.incarnation === incarnation) return this.replay(resident, head, ask)
+    const loaded = await this.#load(key, { seq: head.seq, reply: { step: head.step, ask } })
+    if (loaded.incarnation !== incarnation) throw notFound(key)
+    return this.replay(loaded, head, ask)
+  }
+
   /** Fold up to an entry and no further: beyond it, a reply asked for would be gone. */
   async #upTo(live: Live, until: Until): Promise<Live> {
-    if (live.at.seq < until.seq && (await this.#caughtUp(live, until))) return live
+    // A reply that is not there any more is made again from the snapshot on.
+    const ahead = until.reply === undefined || live.at.step < until.reply.step
+    if (ahead && live.at.seq < until.seq && (await this.#caughtUp(live, until))) return live
     const now = await this.#load(live.key, until)
     if (now.incarnation === live.incarnation) return now
     throw notFound(live.key)
@@ -143,6 +157,17 @@ export class Copies {
     throw new StateLost(`The journal of ${key} does not follow its snapshot, read ${attempts} times`)
   }
 
+  census(): Census {
+    return this.#residents.census()
+  }
+
+  /** Put out what is beyond the limit, now that somebody is done. */
+  async trim(): Promise<void> {
+    await this.#residents
+      .trim()
+      .catch((error: unknown) => this.#options.warn('A session was not put out', error))
+  }
+
   drop(key: string): Promise<void> {
     return this.#residents.drop(key)
   }
@@ -150,10 +175,4 @@ export class Copies {
   close(): Promise<void> {
     return this.#residents.close()
   }
-}
-
-const bytesOf = (event: Event): number => {
-  if (event.kind !== 'step') return 0
-  const parts = [...event.gradients.parts, ...(event.parameters?.parts ?? [])]
-  return parts.reduce((sum, part) => sum + part.length, 0)
 }

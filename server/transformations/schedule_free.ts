@@ -47,7 +47,7 @@ u = b1 · x + (1 − b1) · z − y`,
     const z = round(z0.add(v))
     const x0 = y.sub(part(z0)).div(b1)
     const x = x0.mul(c.neg().add(1)).add(z.mul(c))
-    evaluate(y.sub(z0.mul(b1.neg().add(1))).div(b1))
+    evaluate(select(step_count.eq(1), y, y.sub(state.z.mul(b1.neg().add(1))).div(b1)))
     const u = x.mul(b1).add(part(z)).sub(y)
     return [u, { weight_sum: sum, step_count: step_count.add(1), max_lr, z }, { inner: after }]
   },

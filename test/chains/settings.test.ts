@@ -85,6 +85,15 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['reduce_on_plateau(factor=1.0)', /factor is 1, expected a number between 0 and 1/],
   ['reduce_on_plateau(rtol=2.0)', /rtol is 2, expected a number from 0 to 1/],
   ['reduce_on_plateau(rtol=0.0)', /expected one of them above 0/],
+  ['lbfgs(0.1)', /needs linesearch/],
+  [
+    'lbfgs(0.1, linesearch="zoom")',
+    /only the client can; expected None, and a learning_rate, found the string/,
+  ],
+  ['lbfgs(0.1, linesearch=scale_by_zoom_linesearch(20))', /scale_by_zoom_linesearch, .* only the client can/],
+  ['scale_by_lbfgs(65)', /memory_size .*expected an integer from 1 to 64/],
+  ['galore(1e-3)', /declare the small matrices as the tensors/],
+  ['projection_halfspace(1.0)', /a vector as large as all parameters/],
 ]
 
 for (const [text, says] of refused) {

@@ -25,6 +25,7 @@ import type { Link } from '../../server/transformations/form/link.ts'
 import { trace } from '../../server/transformations/form/record.ts'
 import { testEngine } from './conformance.ts'
 import { testFloat32 } from './float32.ts'
+import { testRows } from './rows.ts'
 
 // In CI the engine is built if need be, so that it is always tested there: 15 s and 270 MB from pip's registry.
 if (process.env.CI !== undefined && missing() !== undefined)
@@ -184,6 +185,7 @@ function testTensorflow(engine: TensorflowEngine): void {
     })
   })
   testFloat32(engine)
+  testRows('tensorflow', () => tensorflowEngine({ threads: 2 }), { dtype: 'F32', tolerance: 2e-6 })
   testEngine('tensorflow', () => engine, { denormalsAreZero: true })
   after(() => engine.close())
 }

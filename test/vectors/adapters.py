@@ -9,7 +9,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,17 +81,24 @@ def multi_steps(
     return steps.gradient_transformation()
 
 
+class LookaheadState(NamedTuple):
+    """State of `lookahead` with the slow parameters, which are those to evaluate with."""
+
+    held: Any
+    slow: Any
+
+
 def lookahead(fast_optimizer: Any, *args: Any, **kwargs: Any) -> optax.GradientTransformation:
     """`lookahead` with the slow parameters as state."""
     inner = optax.lookahead(fast_optimizer, *args, **kwargs)
 
     def init(params: Any) -> Any:
-        return inner.init(optax.LookaheadParams.init_synced(params)), params
+        return LookaheadState(inner.init(optax.LookaheadParams.init_synced(params)), params)
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         held, slow = state
         both, held = inner.update(updates, held, optax.LookaheadParams(fast=params, slow=slow))
-        return both.fast, (held, jax.tree.map(jnp.add, slow, both.slow))
+        return both.fast, LookaheadState(held, jax.tree.map(jnp.add, slow, both.slow))
 
     return optax.GradientTransformation(init, update)
 

@@ -25,7 +25,7 @@ import numpy as np
 import optax
 import optax.contrib
 
-from adapters import Shapes, names
+from adapters import LookaheadState, Shapes, names
 from chains import CHAINS
 
 jax.config.update("jax_enable_x64", True)
@@ -129,8 +129,15 @@ def started(chain: str, tree: Tree, shapes: Shapes = SHAPES) -> tuple[optax.Grad
     return transformation, state
 
 
-def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndarray]:
-    """Apply the chain that the expression `chain` stands for, and the updates it gives, step by step."""
+def evaluation_of(state: Any, tree: Tree) -> Tree | None:
+    """The parameters to evaluate with, where they are not those that were trained."""
+    if isinstance(state, optax.contrib.ScheduleFreeState):
+        return optax.contrib.schedule_free_eval_params(state, tree)
+    return state.slow if isinstance(state, LookaheadState) else None
+
+
+def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> tuple[list[np.ndarray], Tree | None]:
+    """The updates of the chain that the expression `chain` stands for, step by step, and what to evaluate with then."""
     tree = unpack(params)
     transformation, state = started(chain, tree)
 
@@ -141,7 +148,7 @@ def run(chain: str, params: np.ndarray, grads: list[np.ndarray]) -> list[np.ndar
         answers.append(pack(updates))
         if answers[-1].dtype != np.float64 or not np.isfinite(answers[-1]).all():
             raise ValueError(f"{chain} gives {answers[-1]} at step {len(answers)}, expected finite float64")
-    return answers
+    return answers, evaluation_of(state, tree)
 
 
 def files(only: list[str]) -> dict[str, dict[str, Any]]:
@@ -161,25 +168,30 @@ def files(only: list[str]) -> dict[str, dict[str, Any]]:
     for name, chains in CHAINS.items():
         if only and name not in only:
             continue
-        vectors = [
-            {"name": f"{name}/{label}", "chain": chain, "updates": [encode(u) for u in run(chain, params, grads)]}
-            for label, chain in chains.items()
-        ]
+        vectors = []
+        for label, chain in chains.items():
+            updates, evaluation = run(chain, params, grads)
+            vector = {"name": f"{name}/{label}", "chain": chain, "updates": [encode(u) for u in updates]}
+            vectors.append(vector if evaluation is None else {**vector, "evaluation": encode(pack(evaluation))})
         out[name] = {"optax": optax.__version__, "vectors": vectors}
     return out
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> float:
-    """The largest distance between two files' updates, relative to the update's norm; all else must be equal."""
+    """The largest distance between two files' arrays, relative to the array's norm; all else must be equal."""
+
+    def arrays(vector: dict[str, Any]) -> list[str]:
+        return [*vector["updates"], *([vector["evaluation"]] if "evaluation" in vector else [])]
 
     def rest(content: dict[str, Any]) -> Any:
-        return {**content, "vectors": [{**v, "updates": len(v["updates"])} for v in content.get("vectors", [])]}
+        vectors = content.get("vectors", [])
+        return {**content, "vectors": [(v["name"], v["chain"], len(arrays(v))) for v in vectors]}
 
     if rest(old) != rest(new):
         return float("inf")
     worst = 0.0
     for was, now in zip(old.get("vectors", []), new.get("vectors", []), strict=True):
-        for a, b in zip(map(decode, was["updates"]), map(decode, now["updates"]), strict=True):
+        for a, b in zip(map(decode, arrays(was)), map(decode, arrays(now)), strict=True):
             distance = float(np.linalg.norm(a - b))
             worst = max(worst, distance and distance / float(np.linalg.norm(a)))
     return worst

@@ -17,6 +17,8 @@ export interface Vector {
   /** The loss that each step is told. */
   readonly losses: readonly number[]
   readonly updates: readonly Float64Array[]
+  /** The parameters to evaluate with after the last step, where they are not those that the updates lead to. */
+  readonly evaluation?: Float64Array
 }
 
 interface Inputs {
@@ -32,6 +34,7 @@ interface Answers {
     readonly name: string
     readonly chain: string
     readonly updates: readonly string[]
+    readonly evaluation?: string
   }[]
 }
 
@@ -48,12 +51,13 @@ export function loadVectors(): Vector[] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.json') && file !== 'inputs.json')
   return files.sort().flatMap((file) => {
     const { optax, vectors }: Answers = JSON.parse(readFileSync(join(folder, file), 'utf8'))
-    return vectors.map(({ name, chain, updates }) => ({
+    return vectors.map(({ name, chain, updates, evaluation }) => ({
       name,
       chain,
       optax,
       ...shared,
       updates: updates.map(decodeFloat64),
+      ...(evaluation === undefined ? {} : { evaluation: decodeFloat64(evaluation) }),
     }))
   })
 }

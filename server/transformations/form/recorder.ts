@@ -21,12 +21,13 @@ export function recorder(
   readonly evaluation: () => Expr
 } {
   const gives = new Map<string, Contribution>()
+  const given = new Map<string, number>()
   const exposed = new Map<string, Expr>()
   let evaluation = parameter
   const give = (path: string, combine: Combine, value: Expr) => {
     // The place and the order within it name a collective: the same for every tensor.
-    let k = 0
-    while (gives.has(`${path}#${k}`)) k++
+    const k = given.get(path) ?? 0
+    given.set(path, k + 1)
     gives.set(`${path}#${k}`, { combine, value })
     return collect(combine, `${path}#${k}`)
   }

@@ -2,13 +2,13 @@ import { type Expr, select } from '../../expression/index.ts'
 import type { Tree } from './link.ts'
 
 /** Into how many parts a round divides where the threshold can be, and how many rounds there are. */
-const [parts, rounds] = [16, 15] as const
+const [parts, rounds] = [8, 20] as const
 const cuts = Array.from({ length: parts - 1 }, (_, k) => k + 1)
 
 /**
  * The nearest to x of what is nowhere negative and has the sum `scale`: max(x − τ, 0), where τ is the mean of what x
  * has above τ, less scale of it. Who is above is found without sorting: the sum of max(x − t, 0) falls with t, and is
- * `scale` at τ, which is less than `scale` below the largest x. Each round is one reduction at 15 places; after the
+ * `scale` at τ, which is less than `scale` below the largest x. Each round is one reduction at 7 places; after the
  * last one who is above is in doubt only within 2⁻⁶⁰ · scale of τ, and τ is not farther off than that.
  */
 export function ontoSimplex(x: Expr, scale: Expr, tree: Tree): Expr {

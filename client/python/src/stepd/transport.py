@@ -1,0 +1,146 @@
+"""The wire: one msgpack request and its answer, sent again where that is safe and worth it."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, List, Mapping, Optional
+
+import msgpack
+import urllib3
+
+from .errors import NoAnswer, Refusal
+from .vocabulary import RETRYABLE
+
+MSGPACK = "application/msgpack"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """When a request is sent again: the wait before attempt n + 1 is random in [0, min(cap, base · 2ⁿ⁻¹)] seconds."""
+
+    #: Attempts in all, the first one included.
+    attempts: int = 8
+    base: float = 0.1
+    #: A longer ``Retry-After`` is honoured.
+    cap: float = 10.0
+    #: Time for all attempts and waits together.
+    total: float = 120.0
+
+
+class Transport:
+    """Connections to one server; they are kept open, and threads may share them."""
+
+    def __init__(
+        self, url: str, *, api_key: Optional[str] = None, retry: Retry = Retry(), timeout: float = 60.0
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"Cannot connect to {url!r}: expected http://… or https://…, as http://127.0.0.1:8080")
+        self._base = url.rstrip("/")
+        self._headers = {"Accept": f"{MSGPACK}, application/octet-stream"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._retry = retry
+        self._timeout = timeout
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=8)
+
+    def call(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None, *, safe: bool = True) -> Any:
+        """
+        Send, and answer with the decoded body. ``safe``: whether the request may be sent again when it is not known
+        if it was taken. Raises :class:`Refusal` or :class:`NoAnswer`.
+        """
+        parts = None if body is None else encode({k: v for k, v in body.items() if v is not None})
+        until = time.monotonic() + self._retry.total
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._once(method, path, parts, min(self._timeout, max(0.001, until - time.monotonic())))
+            except (Refusal, NoAnswer) as error:
+                # An earlier DELETE was carried out and its answer lost.
+                if method == "DELETE" and attempt > 1 and isinstance(error, Refusal) and error.status == 404:
+                    return None
+                worth = isinstance(error, NoAnswer) or error.status in RETRYABLE
+                if not (safe and worth) or attempt >= self._retry.attempts:
+                    raise
+                wait = random.uniform(0, min(self._retry.cap, self._retry.base * 2 ** (attempt - 1)))
+                wait += error.retry_after if isinstance(error, Refusal) else 0.0
+                if time.monotonic() + wait >= until:
+                    raise
+                time.sleep(wait)
+
+    def _once(self, method: str, path: str, parts: Optional[List[Any]], timeout: float) -> Any:
+        headers = dict(self._headers)
+        if parts is not None:
+            headers["Content-Type"] = MSGPACK
+            headers["Content-Length"] = str(sum(len(part) for part in parts))
+        try:
+            answer = self._pool.urlopen(
+                method,
+                self._base + path,
+                body=parts,
+                headers=headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NoAnswer(f"Cannot {method} {self._base}{path}: {error}") from error
+        # A connection that broke among the headers looks to http.client like an answer that ends with them.
+        if answer.status != 204 and not {"content-length", "transfer-encoding"} & {k.lower() for k in answer.headers}:
+            raise NoAnswer(f"Cannot {method} {self._base}{path}: the headers of the answer end early")
+        return _decode(f"{method} {self._base}{path}", answer)
+
+
+def encode(body: Mapping[str, Any]) -> List[Any]:
+    """The body as parts to be sent one after the other: tensors, which are memoryviews, are not copied."""
+    packer = msgpack.Packer(autoreset=False)
+    parts: List[Any] = []
+
+    def add(value: Any) -> None:
+        if isinstance(value, Mapping):
+            packer.pack_map_header(len(value))
+            for key, item in value.items():
+                packer.pack(key)
+                add(item)
+        elif isinstance(value, memoryview):
+            # bin 32, whatever the length: Packer writes headers of bins with their content only.
+            parts.extend([packer.bytes() + b"\xc6" + len(value).to_bytes(4, "big"), value])
+            packer.reset()
+        else:
+            packer.pack(value)
+
+    add(body)
+    return [part for part in (*parts, packer.bytes()) if len(part) > 0]
+
+
+def _decode(request: str, answer: urllib3.BaseHTTPResponse) -> Any:
+    data, kind = answer.data, answer.headers.get("Content-Type", "no content type")
+    if answer.status < 300:
+        if len(data) == 0:
+            return None
+        if "msgpack" in kind:
+            return msgpack.unpackb(data)
+        if "octet-stream" in kind:
+            return data
+    detail = f"{request} answered {kind}, expected {MSGPACK}: {data[:200].decode(errors='replace')}"
+    problem = {"status": answer.status, "code": "unknown", "detail": detail}
+    if "json" in kind:
+        try:
+            problem.update(json.loads(data))
+        except ValueError:
+            pass
+    raise Refusal(problem, _retry_after(answer.headers.get("Retry-After", "")))
+
+
+def _retry_after(value: str) -> float:
+    """A number of seconds, or a date."""
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return 0.0

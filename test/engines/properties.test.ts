@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { readChain, record } from '../../server/chains/index.ts'
+import { compile } from '../../server/compiler/compile.ts'
+import { type Dtype, narrow, widen } from '../../server/engines/dtypes.ts'
+import type { Engine, Replica, Tensors } from '../../server/engines/engine.ts'
+import { referenceEngine } from '../../server/engines/reference.ts'
+import { wasmEngine } from '../../server/engines/wasm/engine.ts'
+import { type Minimized, rows } from './calls.ts'
+
+// What holds for the whole catalogue, whatever the formula: one table, every entry through every property.
+
+type Shapes = readonly { readonly name: string; readonly shape: readonly number[] }[]
+
+const shapes: Shapes = [
+  { name: 'bias', shape: [4] },
+  { name: 'conv', shape: [2, 1, 3, 4] },
+  { name: 'embed', shape: [2, 3, 5] },
+  { name: 'gain', shape: [] },
+  { name: 'kernel', shape: [3, 5] },
+  { name: 'other', shape: [3, 5] },
+]
+
+const reference = referenceEngine()
+const wasm = wasmEngine({ threads: 1 })
+after(() => wasm.close())
+
+const sizeOf = ({ shape }: Shapes[number]) => shape.reduce((n, d) => n * d, 1)
+
+/** Numbers of both signs for a tensor, the same ones whatever its place and what its name begins with; exact in float32. */
+function numbers(tensor: Shapes[number], seed: number): Float64Array {
+  const own = shapes.findIndex(({ name }) => tensor.name.endsWith(name))
+  return Float64Array.from({ length: sizeOf(tensor) }, (_, i) =>
+    Math.fround(2 * Math.sin(1 + seed * 7.3 + i * 1.7 + 10 * own)),
+  )
+}
+const zeros = (tensor: Shapes[number]) => new Float64Array(sizeOf(tensor))
+
+/** A chain on an engine: gives the updates of each step, by tensor. */
+class Runner {
+  readonly #of: Shapes
+  readonly #dtype: Dtype
+  readonly #plan
+  readonly #options
+  readonly #replica: Promise<Replica>
+
+  constructor(
+    engine: Engine,
+    chain: string,
+    of: Shapes = shapes,
+    saved?: Awaited<ReturnType<Replica['save']>>,
+  ) {
+    this.#of = of
+    this.#dtype = engine.name === 'reference' ? 'F64' : 'F32'
+    const tensors = of.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
+    this.#plan = compile(record(readChain(chain), tensors, { keep: false, stats: false }))
+    this.#options = Float64Array.from(this.#plan.options.values())
+    const parameters = this.#pack((tensor) => numbers(tensor, 0))
+    this.#replica = engine.open(
+      this.#plan,
+      saved === undefined ? { options: this.#options, parameters } : { saved },
+    )
+  }
+
+  /** Parameters move as they like: here they are what the step's number says. */
+  async step(
+    n: number,
+    gradient = (tensor: Shapes[number]) => numbers(tensor, n),
+    at = n,
+  ): Promise<Float64Array[]> {
+    const [gradients, parameters] = [this.#pack(gradient), this.#pack((tensor) => numbers(tensor, at / 8))]
+    const want = { dtype: this.#dtype, of: 'updates' } as const
+    const input = {
+      plan: this.#plan,
+      options: this.#options,
+      gradients,
+      parameters,
+      loss: 4 + Math.sin(at),
+      want,
+    }
+    const { parts = [], lease } = await (await this.#replica).step(input)
+    const updates = parts.map((bytes) => widen({ dtype: this.#dtype, bytes }))
+    lease?.release()
+    return updates
+  }
+
+  async save() {
+    return (await this.#replica).save()
+  }
+
+  async close() {
+    ;(await this.#replica).close()
+  }
+
+  #pack(values: (tensor: Shapes[number]) => Float64Array): Tensors {
+    return { dtype: this.#dtype, parts: this.#of.map((tensor) => narrow(values(tensor), this.#dtype)) }
+  }
+}
+
+const table = rows()
+
+describe('optimizers minimize', () => {
+  const functions = {
+    quadratic: {
+      of: shapes.slice(0, 2),
+      steps: 400,
+      value: (x: Float64Array) => x.reduce((sum, v, i) => sum + (v - Math.cos(i)) ** 2 / 2, 0),
+      gradient: (x: Float64Array) => x.map((v, i) => v - Math.cos(i)),
+      start: (n: number) => Float64Array.from({ length: n }, (_, i) => 5 * Math.sin(3 * i)),
+    },
+    rosenbrock: {
+      of: [{ name: 'xy', shape: [2] }],
+      steps: 1500,
+      value: ([x = 0, y = 0]: Float64Array) => (1 - x) ** 2 + 100 * (y - x * x) ** 2,
+      gradient: ([x = 0, y = 0]: Float64Array) =>
+        Float64Array.of(2 * (x - 1) - 400 * x * (y - x * x), 200 * (y - x * x)),
+      start: () => Float64Array.of(0.3, -0.2),
+    },
+  }
+
+  /** The function's value at the end, as a share of that at the start; parameters are kept by the server. */
+  async function remains(chain: string, name: Minimized): Promise<number> {
+    const { of, steps, value, gradient, start } = functions[name]
+    const tensors = of.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
+    const plan = compile(record(readChain(chain), tensors, { keep: true, stats: false }))
+    const options = Float64Array.from(plan.options.values())
+    const ends = of.map((_, i) => of.slice(0, i + 1).reduce((n, tensor) => n + sizeOf(tensor), 0))
+    const split = (x: Float64Array): Tensors => ({
+      dtype: 'F64',
+      parts: ends.map((end, i) => narrow(x.subarray(ends[i - 1] ?? 0, end), 'F64')),
+    })
+    let x: Float64Array = start(ends.at(-1) ?? 0)
+    const before = value(x)
+    const replica = await reference.open(plan, { options, parameters: split(x) })
+    const want = { dtype: 'F64', of: 'params' } as const
+    for (let step = 0; step < steps; step++) {
+      const input = { plan, options, loss: value(x), gradients: split(gradient(x)), want }
+      const { parts = [] } = await replica.step(input)
+      x = widen({ dtype: 'F64', bytes: Buffer.concat(parts) })
+    }
+    return value(x) / before
+  }
+
+  for (const { entry, minimizes } of table) {
+    for (const [name, chain] of Object.entries(minimizes ?? {})) {
+      test(`${entry.name}: ${name}`, async () => {
+        const left = await remains(chain, name as Minimized)
+        assert.ok(
+          left < 0.01,
+          `${chain} leaves ${left} of the ${name} function's value, expected less than 0.01`,
+        )
+      })
+    }
+  }
+})
+
+describe('gradients that are all zero leave everything finite', () => {
+  /** Where Optax gives NaN too. */
+  const notFinite: Readonly<Record<string, string>> = {
+    normalize: 'it divides by the norm, without eps',
+    prodigy: 'its distance is 0 / 0 as long as no gradient came',
+    dadapt_adamw: 'its distance is 0 / 0 as long as no gradient came',
+  }
+  for (const { entry, chain } of table) {
+    const why = notFinite[entry.name]
+    test(`${entry.name}${why === undefined ? '' : ` gives NaN: ${why}`}`, async () => {
+      for (const engine of [reference, wasm]) {
+        const runner = new Runner(engine, chain)
+        const updates: Float64Array[] = []
+        for (let n = 1; n <= 4; n++) updates.push(...(await runner.step(n, zeros)))
+        const state = (await runner.save()).map(widen)
+        await runner.close()
+        const finite = [...updates, ...state].every((values) => values.every(Number.isFinite))
+        assert.equal(finite, why === undefined, `${chain} on ${engine.name}`)
+      }
+    })
+  }
+})
+
+describe('state that is saved midway and opened again changes nothing', () => {
+  for (const { entry, chain } of table) {
+    test(entry.name, async () => {
+      for (const engine of [reference, wasm]) {
+        const one = new Runner(engine, chain)
+        for (let n = 1; n <= 3; n++) await one.step(n)
+        const other = new Runner(engine, chain, shapes, await one.save())
+        for (let n = 4; n <= 6; n++)
+          assert.deepEqual(await other.step(n), await one.step(n), `${chain} on ${engine.name}, step ${n}`)
+        await one.close()
+        await other.close()
+      }
+    })
+  }
+})
+
+describe('masked: those masked out pass as they are, the others get what they get alone', () => {
+  const meant = ['kernel', 'bias', 'embed']
+  const some = shapes.filter(({ name }) => meant.includes(name))
+  for (const { entry, chain } of table) {
+    test(entry.name, async () => {
+      const whole = new Runner(reference, `masked(${chain}, ${JSON.stringify(meant)})`)
+      const alone = new Runner(reference, chain, some)
+      for (let n = 1; n <= 4; n++) {
+        const updates = await whole.step(n)
+        const expected = await alone.step(n)
+        shapes.forEach((tensor, i) => {
+          const at = some.indexOf(tensor)
+          assert.deepEqual(
+            updates[i],
+            at < 0 ? numbers(tensor, n) : expected[at],
+            `${tensor.name}, step ${n}`,
+          )
+        })
+      }
+    })
+  }
+})
+
+describe('MultiSteps of equal gradients is one step', () => {
+  for (const { entry, chain } of table) {
+    test(entry.name, async () => {
+      const k = 3
+      const micro = new Runner(reference, `MultiSteps(${chain}, ${k})`)
+      const whole = new Runner(reference, chain)
+      for (let n = 1; n <= 3; n++) {
+        const gradient = (tensor: Shapes[number]) => numbers(tensor, n)
+        const updates: Float64Array[][] = []
+        for (let i = 0; i < k; i++) updates.push(await micro.step(n, gradient))
+        for (const values of updates.slice(0, -1).flat()) assert.ok(values.every((x) => x === 0))
+        assert.deepEqual(updates.at(-1), await whole.step(n), `step ${n}`)
+      }
+    })
+  }
+})
+
+describe('names and order of tensors', () => {
+  /** Each tensor's noise depends on how many come before it. */
+  const ordered = ['add_noise', 'noisy_sgd']
+  const backwards = shapes.toReversed()
+  for (const { entry, chain } of table) {
+    test(`${entry.name}: renamed, the same bytes${ordered.includes(entry.name) ? '' : '; reordered, the same updates'}`, async () => {
+      const one = new Runner(reference, chain)
+      const renamed = new Runner(
+        reference,
+        chain,
+        shapes.map((tensor) => ({ ...tensor, name: `x/${tensor.name}` })),
+      )
+      const other = new Runner(reference, chain, backwards)
+      for (let n = 1; n <= 4; n++) {
+        const updates = await one.step(n)
+        assert.deepEqual(await renamed.step(n), updates)
+        if (ordered.includes(entry.name)) continue
+        const turned = (await other.step(n)).toReversed()
+        // Sums over all tensors are added up in their order.
+        turned.forEach((values, i) => {
+          const expected = updates[i] ?? new Float64Array()
+          const off = Math.hypot(...values.map((x, k) => x - (expected[k] ?? 0)))
+          const norm = Math.hypot(...updates.flatMap((u) => [...u]))
+          assert.ok(off <= 1e-11 * norm, `${shapes[i]?.name}, step ${n}: off by ${off / norm} of the norm`)
+        })
+      }
+    })
+  }
+})

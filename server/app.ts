@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { Config } from './config.ts'
 import { openEngine } from './engines/index.ts'
+import { Access, isLoopback } from './http/access.ts'
+import { Admission } from './http/admission.ts'
 import { Drain } from './http/drain.ts'
 import { buildServer, type ServerOptions } from './http/server.ts'
 import type { Server } from './http/services.ts'
 import { Programs } from './sessions/program.ts'
 import { Registry } from './sessions/registry.ts'
 import { Sessions } from './sessions/sessions.ts'
-import { openStore } from './stores/index.ts'
+import { openCounters, openStore } from './stores/index.ts'
 
 const budget = { entries: 512, bytes: 2 ** 22 }
 const queueLimit = 64
+/** Requests under way: in all, and the part of that and of the bytes in memory that one tenant of several may take. */
+const crowd = { requests: 8192, share: 0.5 }
 /** How long requests under way may take to end when the server stops, in milliseconds. */
 const drainLimit = 9000
 
@@ -19,6 +24,8 @@ export async function buildApp(
   config: Config,
   logger: ServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
+  checkExposure(config)
+  const tls = await readTls(config)
   const warnings: string[] = []
   const store = await openStore(config.store, {
     replicas: config.redisWait,
@@ -37,17 +44,50 @@ export async function buildApp(
     random: () => randomBytes(16).toString('hex'),
     warn,
   })
+  const now = () => performance.now()
+  const keyed = config.keysFile !== ''
+  const access = new Access(
+    {
+      keysFile: keyed ? config.keysFile : undefined,
+      local: config.allowKeyless === 'no' && isLoopback(config.host),
+    },
+    store,
+    now,
+  )
+  await access.reload()
+  const counters = keyed ? await openCounters(config.store) : undefined
+  const admission = new Admission({
+    bytes: Math.max(config.flightLimit, config.bodyLimit),
+    requests: crowd.requests,
+    share: keyed ? crowd.share : 1,
+  })
   const services = {
     sessions,
     registry: new Registry(store),
     programs,
     engine,
     store,
-    now: () => performance.now(),
+    now,
   }
-  const { bodyLimit, requestTimeout } = config
+  const { bodyLimit, requestTimeout, stallTimeout } = config
   const drain = new Drain()
-  const app = buildServer(services, { bodyLimit, requestTimeout, logger, drain })
+  const app = buildServer(services, {
+    bodyLimit,
+    requestTimeout,
+    stallTimeout,
+    logger,
+    drain,
+    access,
+    admission,
+    ...(tls === undefined ? {} : { tls }),
+    ...(counters === undefined ? {} : { counters: counters.client }),
+  })
+  app.decorate('reload', async () => {
+    await access.reload()
+    const renewed = await readTls(config)
+    if (renewed !== undefined && 'setSecureContext' in app.server)
+      (app.server as unknown as { setSecureContext(tls: object): void }).setSecureContext(renewed)
+  })
   for (const message of warnings) app.log.warn(message)
   app.log.info(
     { engine: engine.name, numerics: engine.numerics, store: store.name },
@@ -55,12 +95,31 @@ export async function buildApp(
   )
   // Before the connections are closed: what is under way is answered first.
   app.addHook('preClose', async () => {
-    if (!(await drain.idle(drainLimit))) app.server.closeAllConnections()
+    const idle = drain.idle(drainLimit)
+    sessions.letGo()
+    if (!(await idle)) app.server.closeAllConnections()
   })
   app.addHook('onClose', async () => {
     await sessions.close()
     await engine.close()
+    counters?.close()
     await store.close()
   })
   return app
+}
+
+/** @throws Error where whoever reaches the server could use it, and nobody said that this is wanted */
+function checkExposure({ host, keysFile, allowKeyless }: Config): void {
+  if (keysFile !== '' || allowKeyless === 'yes' || isLoopback(host)) return
+  throw new Error(
+    `STEPD_HOST is ${host}, which others may reach, and there are no keys: set STEPD_KEYS_FILE, ` +
+      'or STEPD_ALLOW_KEYLESS=yes where whoever reaches it may use it',
+  )
+}
+
+async function readTls({ tlsCert, tlsKey }: Config): Promise<ServerOptions['tls']> {
+  if (tlsCert === '' && tlsKey === '') return undefined
+  if (tlsCert === '' || tlsKey === '')
+    throw new Error('STEPD_TLS_CERT and STEPD_TLS_KEY go together: one of them is not set')
+  return { cert: await readFile(tlsCert, 'utf8'), key: await readFile(tlsKey, 'utf8') }
 }

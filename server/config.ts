@@ -16,9 +16,19 @@ export interface Config {
   readonly memoryLimit: number
   /** Journal of a session before a snapshot takes its place, in multiples of its state. */
   readonly journalStates: number
+  /** Bytes of bodies in memory at a time. */
+  readonly flightLimit: number
   readonly logLevel: string
   /** Time that a request may take to arrive, in milliseconds. */
   readonly requestTimeout: number
+  /** Time in which 64 KiB of a body or an answer must move, in milliseconds. */
+  readonly stallTimeout: number
+  /** Files; empty where there is none. */
+  readonly keysFile: string
+  readonly tlsCert: string
+  readonly tlsKey: string
+  /** Whether to listen on any address without keys. */
+  readonly allowKeyless: string
 }
 
 interface Setting {
@@ -32,6 +42,7 @@ interface Setting {
 const units: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 
 const text = { read: (given: string) => given || undefined, takes: 'text' }
+const file = { read: (given: string) => given, takes: 'the path of a file' }
 const among = (...allowed: string[]) => ({
   read: (given: string) => (allowed.includes(given) ? given : undefined),
   takes: allowed.join(' | '),
@@ -100,6 +111,37 @@ const settings = {
     fallback: '2',
     ...whole(1, 64),
   },
+  flightLimit: {
+    name: 'STEPD_FLIGHT_LIMIT',
+    meaning: 'bytes of bodies in memory at a time; what comes beyond is told to come again',
+    fallback: '4 GiB',
+    ...bytes(2 ** 42),
+  },
+  keysFile: {
+    name: 'STEPD_KEYS_FILE',
+    meaning: 'API keys and what their tenants may; read again on SIGHUP; "keys add TENANT" makes one',
+    fallback: '',
+    ...file,
+  },
+  allowKeyless: {
+    name: 'STEPD_ALLOW_KEYLESS',
+    meaning: 'listen on any address without keys: whoever reaches it may use it',
+    fallback: 'no',
+    ...among('no', 'yes'),
+  },
+  tlsCert: {
+    name: 'STEPD_TLS_CERT',
+    meaning: 'certificate in PEM, with those that sign it; with it and its key the server speaks TLS',
+    fallback: '',
+    ...file,
+  },
+  tlsKey: { name: 'STEPD_TLS_KEY', meaning: 'its key in PEM', fallback: '', ...file },
+  stallTimeout: {
+    name: 'STEPD_STALL_TIMEOUT_MS',
+    meaning: 'time in which 64 KiB of a body or an answer must move, in milliseconds',
+    fallback: '30000',
+    ...whole(1, 86_400_000),
+  },
   requestTimeout: {
     name: 'STEPD_REQUEST_TIMEOUT_MS',
     meaning: 'time that a request may take to arrive, in milliseconds',
@@ -135,7 +177,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 export function help(): string {
   const lines = Object.values(settings).map(
     ({ name, meaning, fallback, takes }) =>
-      `  ${name.padEnd(26)}${meaning}\n${' '.repeat(28)}${takes}; default ${fallback}`,
+      `  ${name.padEnd(26)}${meaning}\n${' '.repeat(28)}${takes}; default ${fallback || 'none'}`,
   )
   return `stepd: an optimizer as an HTTP service. Settings come from the environment:\n\n${lines.join('\n')}\n`
 }

@@ -39,6 +39,15 @@ test('every setting that is wrong is named at once, with what would be right', (
 
 test('help lists every setting with its default', () => {
   const text = help()
-  for (const name of ['HOST', 'PORT', 'STORE', 'ENGINE', 'BODY_LIMIT', 'MEMORY_LIMIT', 'LOG_LEVEL'])
+  for (const name of [
+    'HOST',
+    'PORT',
+    'STORE',
+    'REDIS_WAIT',
+    'ENGINE',
+    'BODY_LIMIT',
+    'MEMORY_LIMIT',
+    'LOG_LEVEL',
+  ])
     assert.match(text, new RegExp(`STEPD_${name} [\\s\\S]*?default `))
 })

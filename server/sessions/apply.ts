@@ -3,6 +3,7 @@ import { printChain, readChain } from '../chains/index.ts'
 import type { Engine, StepOutput } from '../engines/engine.ts'
 import { checkFits, prepare } from './prepare.ts'
 import type { Programs } from './program.ts'
+import { onlyRows } from './rows.ts'
 
 /** One step from fresh state, of which nothing is kept. Where the output has a lease, that is the caller's to release. */
 export async function apply(
@@ -17,7 +18,8 @@ export async function apply(
     keeps: false,
   })
   checkFits(plan, engine)
-  const { event, ask } = prepare(request, { plan, sizes, tensors, keeps: false }, engine)
+  const { event: sent, ask } = prepare(request, { plan, sizes, tensors, keeps: false }, engine)
+  const event = await onlyRows(sent, tensors)
   const options = Float64Array.from(plan.options.values())
   const replica = await engine.open(plan, { options })
   try {

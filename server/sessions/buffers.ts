@@ -1,6 +1,7 @@
-import { type Buffer, type Dtype, Problem, type TensorSpec } from '../../schemas/index.ts'
+import { type Dtype, Problem, type RowsBuffer, type TensorSpec } from '../../schemas/index.ts'
 import { bytesOf } from '../engines/dtypes.ts'
 import type { Tensors } from '../engines/engine.ts'
+import { readRows } from './rows.ts'
 
 /**
  * A buffer of the wire as one piece of bytes a tensor, in declared order; nothing is copied.
@@ -9,17 +10,15 @@ import type { Tensors } from '../engines/engine.ts'
  * @throws Problem `schema_mismatch`
  */
 export function readBuffer(
-  buffer: Buffer,
+  buffer: RowsBuffer,
   dtype: Dtype,
   tensors: readonly TensorSpec[],
   sizes: readonly number[],
   field: string,
 ): Tensors {
-  const parts =
-    buffer instanceof Uint8Array
-      ? packed(buffer, dtype, sizes, field)
-      : named(buffer, dtype, tensors, sizes, field)
-  return { dtype, parts }
+  return buffer instanceof Uint8Array
+    ? { dtype, parts: packed(buffer, dtype, sizes, field) }
+    : named(buffer, dtype, tensors, sizes, field)
 }
 
 function packed(buffer: Uint8Array, dtype: Dtype, sizes: readonly number[], field: string): Uint8Array[] {
@@ -37,28 +36,32 @@ function packed(buffer: Uint8Array, dtype: Dtype, sizes: readonly number[], fiel
 }
 
 function named(
-  buffer: { readonly [name: string]: Uint8Array },
+  buffer: Exclude<RowsBuffer, Uint8Array>,
   dtype: Dtype,
   tensors: readonly TensorSpec[],
   sizes: readonly number[],
   field: string,
-): Uint8Array[] {
-  const parts = tensors.map(({ name, shape }, i) => {
+): Tensors {
+  const parts = tensors.map((tensor, i) => {
+    const { name, shape } = tensor
     const part = Object.hasOwn(buffer, name) ? buffer[name] : undefined
     const expected = (sizes[i] ?? 0) * bytesOf[dtype]
     if (part === undefined)
       throw mismatch(`${field} has no tensor ${name}: a named buffer holds every tensor of the session`, name)
+    if (!(part instanceof Uint8Array)) return readRows(part, dtype, tensor, `${field}.${name}`)
     if (part.length !== expected)
       throw mismatch(
         `Cannot read ${field}.${name} as ${dtype} [${shape}]: ${part.length} bytes, expected ${expected}`,
         name,
       )
-    return part
+    return { data: part, rows: undefined }
   })
   const names = new Set(tensors.map(({ name }) => name))
   const extra = Object.keys(buffer).find((name) => !names.has(name))
   if (extra !== undefined) throw mismatch(`${field} has a tensor ${extra}, which the session has not`, extra)
-  return parts
+  const whole = { dtype, parts: parts.map(({ data }) => data) }
+  const rows = parts.map((part) => part.rows)
+  return rows.every((own) => own === undefined) ? whole : { ...whole, rows }
 }
 
 const mismatch = (detail: string, tensor?: string) =>

@@ -77,8 +77,11 @@ export class Copies {
     const live = this.#residents.get(key)
     if (live === undefined || live.incarnation !== stored.incarnation) return this.#load(key)
     if (live.at.id === stored.head.id) return live
-    // Where state was put in place of all before it, there may be nothing to catch up with.
-    return (await this.#caughtUp(live)) && live.at.seq >= stored.head.seq ? live : this.#load(key)
+    // A copy that is ahead of the store has steps that a failover lost. And where state was put in place of all before
+    // it, there may be nothing to catch up with.
+    const behind = live.at.seq < stored.head.seq
+    const follows = behind && (await this.#caughtUp(live)) && live.at.seq >= stored.head.seq
+    return follows ? live : this.#load(key)
   }
 
   /** Bring a copy up to an entry just appended. What others appended before it is folded first. */
@@ -102,8 +105,11 @@ export class Copies {
 
   /** Bring a copy to the latest step with the reply that is asked for. */
   async replay(live: Live, head: Head, ask: Ask): Promise<Live> {
-    const same = live.last?.step === head.step && JSON.stringify(live.last.ask) === JSON.stringify(ask)
-    if (same) return live
+    const has = () => live.last?.step === head.step && JSON.stringify(live.last.ask) === JSON.stringify(ask)
+    if (live.at.id === head.id && has()) return live
+    // What came after the step must follow it: else the store lost that step, and has another in its place.
+    if (has() && live.at.seq < head.seq && (await this.#caughtUp(live, { seq: head.seq })) && has())
+      return live
     const now = await this.#upTo(live, { seq: head.seq, reply: { step: head.step, ask } })
     if (now.last?.step === head.step) return now
     const stored = await this.#options.store.get(live.key)

@@ -1,7 +1,16 @@
 import type { SessionReply } from '../../schemas/index.ts'
 import type { StoredSession } from '../stores/store.ts'
 import type { Live } from './live.ts'
-import { schemaHash } from './spec.ts'
+import { type Spec, schemaHash } from './spec.ts'
+
+/** Who makes a step; how they do it only where there are several. */
+const sharing = ({ workers, aggregate, quorum, deadline_ms, staleness }: Spec) => ({
+  workers,
+  ...(workers > 1 ? { aggregate } : {}),
+  ...(quorum === undefined ? {} : { quorum }),
+  ...(deadline_ms === undefined ? {} : { deadline_ms }),
+  ...(workers === 0 ? { staleness } : {}),
+})
 
 /** A session as its clients see it. */
 export function describe(stored: StoredSession, live: Live): SessionReply {
@@ -18,7 +27,7 @@ export function describe(stored: StoredSession, live: Live): SessionReply {
     params: spec.keeps ? 'server' : needs.parameters ? 'client' : 'none',
     hyperparams: Object.fromEntries(paths.map((path, i) => [path, options[i] ?? Number.NaN])),
     state_bytes: live.stateBytes,
-    workers: 1,
+    ...sharing(spec),
     ttl_s: stored.ttl / 1000,
     created: new Date(stored.created).toISOString(),
     expires_at: new Date(stored.expires).toISOString(),

@@ -1,10 +1,12 @@
 import xxhash from 'xxhash-wasm'
 import type { Dtype } from '../../schemas/index.ts'
+import { type Plan, sizeOf } from '../compiler/plan.ts'
+import { withRows } from '../compiler/rows.ts'
 import { bytesOf } from '../engines/dtypes.ts'
 import type { Tensors } from '../engines/engine.ts'
 import type { Entry } from '../stores/store.ts'
 import { Turns } from '../turns.ts'
-import { formatVersion, packr, unpack } from './spec.ts'
+import { formatVersion, packr, rowsFormat, unpack } from './spec.ts'
 
 /** A number set by its place among the options of the plan. */
 export type Change = readonly [index: number, value: number]
@@ -15,21 +17,40 @@ export type Event =
   | { readonly kind: 'params'; readonly params: Tensors }
   | { readonly kind: 'hyperparams'; readonly changes: readonly Change[] }
   | StepEvent
+  | ContributionEvent
+  /** The step of those whose contributions came. */
+  | { readonly kind: 'close' }
 
 export interface StepEvent {
   readonly kind: 'step'
+  /** Whether it is to be measured wherever it is folded, for the session's history. */
+  readonly measure?: boolean
   readonly gradients: Tensors
   readonly parameters?: Tensors
   readonly loss?: number
   readonly changes: readonly Change[]
 }
 
-interface Meta {
+/** What one of several workers gives to a step, or, where none waits for others, a step of its own. */
+export interface ContributionEvent {
+  readonly kind: 'contribution'
+  /** As of a step. */
+  readonly measure?: boolean
+  readonly worker: string
+  readonly gradients: Tensors
+  readonly weight: number
+  readonly loss?: number
+  /** The step whose parameters the gradients were computed on. */
+  readonly base?: number
+}
+
+interface Meta extends Partial<Pick<ContributionEvent, 'worker' | 'weight' | 'base' | 'loss' | 'measure'>> {
   readonly kind: Event['kind']
   /** Fingerprint of the engine of the server that took it. */
   readonly numerics: string
   readonly dtypes: readonly Dtype[]
-  readonly loss?: number
+  /** How many rows there are of each tensor, −1 for one that is whole; none where all are. */
+  readonly rows?: readonly number[]
   readonly changes?: readonly Change[]
 }
 
@@ -39,48 +60,82 @@ export function writeEvent(
   numerics: string,
 ): { meta: Uint8Array; body: readonly Uint8Array[] } {
   const tensors = tensorsOf(event)
+  const rows = 'gradients' in event ? counted(event.gradients) : undefined
   const meta: Meta & { format: number } = {
-    format: formatVersion,
+    format: rows === undefined ? formatVersion : rowsFormat,
     kind: event.kind,
     numerics,
     dtypes: tensors.map(({ dtype }) => dtype),
-    ...(event.kind === 'step' && event.loss !== undefined ? { loss: event.loss } : {}),
-    ...(event.kind === 'params' ? {} : { changes: event.changes }),
+    ...(rows === undefined ? {} : { rows }),
+    ...('loss' in event ? { loss: event.loss } : {}),
+    ...('changes' in event ? { changes: event.changes } : {}),
+    ...(event.kind === 'contribution' ? { worker: event.worker, weight: event.weight } : {}),
+    ...('base' in event ? { base: event.base } : {}),
+    ...('measure' in event ? { measure: event.measure } : {}),
   }
-  return { meta: packr.pack(meta), body: tensors.flatMap(({ parts }) => parts) }
+  return { meta: packr.pack(meta), body: bodyOf(event) }
 }
+
+/** The numbers of rows, where there are such, then the tensors. */
+export const bodyOf = (event: Event): readonly Uint8Array[] => [
+  ...('gradients' in event ? rowBytes(event.gradients) : []),
+  ...tensorsOf(event).flatMap(({ parts }) => parts),
+]
+
+const rowBytes = ({ rows = [] }: Tensors): readonly Uint8Array[] =>
+  rows.flatMap((own) =>
+    own === undefined ? [] : [new Uint8Array(own.buffer, own.byteOffset, own.byteLength)],
+  )
+
+const counted = ({ rows }: Tensors): readonly number[] | undefined => rows?.map((own) => own?.length ?? -1)
 
 const tensorsOf = (event: Event): readonly Tensors[] => {
-  if (event.kind === 'hyperparams') return []
-  if (event.kind === 'params') return [event.params]
-  return event.parameters === undefined ? [event.gradients] : [event.gradients, event.parameters]
+  switch (event.kind) {
+    case 'params':
+      return [event.params]
+    case 'contribution':
+      return [event.gradients]
+    case 'step':
+      return event.parameters === undefined ? [event.gradients] : [event.gradients, event.parameters]
+    default:
+      return []
+  }
 }
 
-/** Read an entry back. `sizes` are those of the session's tensors. */
-export function readEvent(entry: Entry, sizes: readonly number[]): { event: Event; numerics: string } {
-  const {
-    kind,
-    numerics,
-    dtypes,
-    loss,
-    changes = [],
-  } = unpack<Meta>(entry.meta, `journal entry ${entry.seq}`)
+/** Read an entry back. The tensors are the session's. */
+export function readEvent(entry: Entry, tensors: Plan['tensors']): { event: Event; numerics: string } {
+  const meta = unpack<Meta>(entry.meta, `journal entry ${entry.seq}`)
+  const { kind, numerics, dtypes, loss, changes = [], rows: counts = [] } = meta
   let end = 0
+  const take = (bytes: number) => {
+    end += bytes
+    return entry.body.subarray(end - bytes, end)
+  }
+  const own = counts.map((n) => (n < 0 ? undefined : new Int32Array(new Uint8Array(take(4 * n)).buffer)))
+  const rows = own.length === 0 ? {} : { rows: own }
   const [first, second] = dtypes.map((dtype): Tensors => {
-    const parts = sizes.map((n) => {
-      end += n * bytesOf[dtype]
-      return entry.body.subarray(end - n * bytesOf[dtype], end)
-    })
-    return { dtype, parts }
+    const sizes = tensors.map((tensor, i) => sizeOf(withRows(tensor, own[i])))
+    return { dtype, parts: sizes.map((size) => take(size * bytesOf[dtype])), ...rows }
   })
   if (kind === 'hyperparams') return { numerics, event: { kind, changes } }
+  if (kind === 'close') return { numerics, event: { kind } }
   if (first === undefined) throw new Error(`Journal entry ${entry.seq} is a ${kind} without tensors`)
   if (kind === 'params') return { numerics, event: { kind, params: first } }
-  const parameters = second === undefined ? {} : { parameters: second }
-  return {
-    numerics,
-    event: { kind, gradients: first, changes, ...parameters, ...(loss === undefined ? {} : { loss }) },
+  const { measure } = meta
+  const given = {
+    gradients: first,
+    ...(loss === undefined ? {} : { loss }),
+    ...(measure === undefined ? {} : { measure }),
   }
+  if (kind === 'contribution') {
+    const { worker = '', weight = 1, base } = meta
+    return {
+      numerics,
+      event: { kind, worker, weight, ...given, ...(base === undefined ? {} : { base }) },
+    }
+  }
+  const parameters = second === undefined ? {} : { parameters: second }
+  return { numerics, event: { kind, changes, ...given, ...parameters } }
 }
 
 const { create64 } = await xxhash()
@@ -89,10 +144,17 @@ const { create64 } = await xxhash()
  * What tells a retry from another request for the same step: a digest of the content, not of how it was sent.
  * Fast rather than cryptographic: who contrives a collision fools only their own session.
  */
-export async function digest({ gradients, parameters, loss, changes }: StepEvent): Promise<string> {
+export async function digest(event: StepEvent | ContributionEvent): Promise<string> {
+  const { gradients, loss = null } = event
   const hash = create64()
-  hash.update(packr.pack([gradients.dtype, parameters?.dtype ?? null, loss ?? null, sorted(changes)]))
-  await new Turns().through([...gradients.parts, ...(parameters?.parts ?? [])], (slice) => hash.update(slice))
+  const rows = counted(gradients)
+  const rest =
+    event.kind === 'step'
+      ? [event.parameters?.dtype ?? null, loss, sorted(event.changes)]
+      : [loss, event.worker, event.weight, event.base ?? null]
+  const numbers = [gradients.dtype, ...rest]
+  hash.update(packr.pack(rows === undefined ? numbers : [...numbers, rows]))
+  await new Turns().through(bodyOf(event), (slice) => hash.update(slice))
   return hash.digest().toString(16).padStart(16, '0')
 }
 

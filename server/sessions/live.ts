@@ -1,8 +1,19 @@
 import type { Dtype } from '../../schemas/index.ts'
 import { Converter } from '../engines/dtypes.ts'
-import type { Engine, Replica, StepOutput, Want } from '../engines/engine.ts'
+import type { Engine, Replica, SavedPiece, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
-import { type Change, type Event, readEvent } from './journal.ts'
+import { sizeOf } from '../turns.ts'
+import { type Aggregate, aggregate } from './aggregate.ts'
+import { ahead } from './ahead.ts'
+import { History, type Told } from './history.ts'
+import {
+  bodyOf,
+  type Change,
+  type ContributionEvent,
+  type Event,
+  readEvent,
+  type StepEvent,
+} from './journal.ts'
 import type { Program } from './program.ts'
 import { readSnapshot, writeSnapshot } from './snapshot.ts'
 import type { Spec } from './spec.ts'
@@ -19,6 +30,9 @@ export interface Last {
   readonly ask: Ask
   readonly output: StepOutput
 }
+
+/** One piece a tensor; where they have a lease, that is the caller's to release. */
+export type Parts = Pick<StepOutput, 'parts' | 'lease'>
 
 /** When a journal is replaced by a snapshot. */
 export interface JournalBudget {
@@ -48,6 +62,15 @@ interface Position {
   readonly step: number
 }
 
+/** Entries of the journal, and their bytes. */
+interface Extent {
+  readonly entries: number
+  readonly bytes: number
+}
+
+const nothing: Extent = { entries: 0, bytes: 0 }
+const plus = (a: Extent, b: Extent): Extent => ({ entries: a.entries + b.entries, bytes: a.bytes + b.bytes })
+
 /**
  * A session folded up to some entry of its journal: its state in engine memory. It may be behind the journal, never
  * ahead. Whatever throws here leaves it unusable: it is closed and loaded again.
@@ -59,6 +82,7 @@ export class Live {
   readonly program: Program
   readonly options: Float64Array
   readonly stateBytes: number
+  readonly history: History
   readonly #workshop: Workshop
   #replica: Replica | undefined
   #at: Position
@@ -66,8 +90,13 @@ export class Live {
   #exactFrom = 1
   /** Entries were folded, or a snapshot made, by other arithmetic than this engine's. */
   #foreign = false
-  #entries = 0
-  #bytes = 0
+  /** Contributions to the next step. */
+  #round: readonly ContributionEvent[] = []
+  /** The last position without such: contributions are in no snapshot, they stay in the journal. */
+  #settled: Position
+  /** What is in the journal up to there, and beyond. */
+  #covered = nothing
+  #beyond = nothing
   #saving: Promise<void> | undefined
 
   constructor(workshop: Workshop, key: string, stored: StoredSession, spec: Spec, program: Program) {
@@ -78,7 +107,9 @@ export class Live {
     this.incarnation = stored.incarnation
     this.options = Float64Array.from(program.plan.options.values())
     this.stateBytes = workshop.engine.stateBytes(program.plan)
+    this.history = new History(program.plan)
     this.#at = { seq: 0, id: stored.incarnation, step: 0 }
+    this.#settled = this.#at
   }
 
   get at(): Position {
@@ -89,6 +120,10 @@ export class Live {
   }
   get exactFrom(): number {
     return this.#exactFrom
+  }
+  /** What the journal has beyond the snapshot. */
+  get journal(): Extent {
+    return plus(this.#covered, this.#beyond)
   }
   /** Whether there is state: not yet, where the server is to keep parameters that have not arrived. */
   get started(): boolean {
@@ -101,84 +136,133 @@ export class Live {
     const { plan } = this.program
     const snapshot = await store.snapshot(this.key)
     if (snapshot === undefined) {
-      if (!this.spec.keeps) this.#replica = await engine.open(plan, { options: this.options })
+      const fresh = !this.spec.keeps && this.spec.made === undefined
+      if (fresh) this.#replica = await engine.open(plan, { options: this.options })
       return true
     }
-    const { saved, incarnation, step, options, exactFrom, numerics } = readSnapshot(plan, snapshot)
+    const { saved, incarnation, step, options, exactFrom, numerics, past } = readSnapshot(plan, snapshot)
     if (incarnation !== this.incarnation) return false
     this.options.set(options)
     this.#replica = await engine.open(plan, { saved })
     this.#at = { seq: snapshot.seq, id: snapshot.id, step }
+    this.#settled = this.#at
     this.#exactFrom = exactFrom
+    this.history.begin(this.#at, past)
     this.#notice(numerics)
     return true
   }
 
   /** Fold what the journal has beyond this. False when it does not follow: then this must be loaded again. */
   async catchUp(until?: Until): Promise<boolean> {
-    for await (const entry of this.#workshop.store.entries(this.key, this.#at.seq)) {
+    for await (const entry of ahead(this.#workshop.store.entries(this.key, this.#at.seq))) {
       if (until !== undefined && entry.seq > until.seq) break
       if (entry.previous !== this.#at.id) return false
-      const { event, numerics } = readEvent(entry, this.program.sizes)
+      const { event, numerics } = readEvent(entry, this.program.plan.tensors)
       const { reply } = until ?? {}
       await this.fold(entry, event, numerics, entry.step === reply?.step ? reply.ask : undefined)
-      this.#bytes += entry.body.length
     }
     return until === undefined || this.#at.seq >= until.seq
   }
 
   /** Make the state that of after an entry, which is the next one. */
   async fold(to: Position, event: Event, numerics: string, ask?: Ask): Promise<void> {
-    if (event.kind === 'params') {
-      const start = { options: this.options, parameters: event.params }
-      this.#replica ??= await this.#workshop.engine.open(this.program.plan, start)
-    } else {
-      this.#change(event.changes)
-    }
-    if (event.kind === 'step') {
-      this.#forget()
-      const output = await this.#replicaOrThrow().step({
-        plan: ask?.stats ? this.program.measured : this.program.plan,
-        gradients: event.gradients,
-        ...(event.parameters === undefined ? {} : { parameters: event.parameters }),
-        ...(event.loss === undefined ? {} : { loss: event.loss }),
-        options: this.options,
-        ...(ask === undefined ? {} : { want: ask.want }),
-      })
-      if (ask !== undefined) this.#last = { step: to.step, ask, output }
+    switch (event.kind) {
+      case 'params': {
+        const start = { options: this.options, parameters: event.params }
+        this.#replica ??= await this.#workshop.engine.open(this.program.plan, start)
+        this.history.params(to)
+        break
+      }
+      case 'hyperparams':
+        this.#change(event.changes)
+        this.history.hyperparams(to, event.changes)
+        break
+      case 'step':
+        this.#change(event.changes)
+        await this.#step(to, event, ask)
+        break
+      case 'contribution':
+        await this.#contribute(to, event, ask)
+        break
+      case 'close':
+        await this.#closeRound(to, ask)
     }
     this.#at = { seq: to.seq, id: to.id, step: to.step }
-    this.#entries++
+    this.#beyond = plus(this.#beyond, { entries: 1, bytes: sizeOf(bodyOf(event)) })
+    if (this.#round.length === 0) this.#settle()
     this.#notice(numerics)
   }
 
+  async #contribute(to: Position, event: ContributionEvent, ask: Ask | undefined): Promise<void> {
+    if (this.spec.workers === 0) {
+      const weight = event.weight * weightOf(this.spec, this.#at.step - (event.base ?? this.#at.step))
+      const { measure = false } = event
+      const own = await aggregate([{ ...event, weight }], 'sum')
+      return this.#step(to, { ...own, workers: 1, measure }, ask)
+    }
+    this.#round = [...this.#round, event]
+    // The log says whether it was the last that was waited for.
+    if (to.step > this.#at.step) await this.#closeRound(to, ask)
+  }
+
+  async #closeRound(to: Position, ask: Ask | undefined): Promise<void> {
+    const gathered = await aggregate(this.#round, this.spec.aggregate)
+    const told = { workers: this.#round.length, measure: this.#round.some(({ measure }) => measure) }
+    this.#round = []
+    await this.#step(to, { ...gathered, ...told }, ask)
+  }
+
+  async #step(
+    to: Position,
+    event: Aggregate & Told & Pick<StepEvent, 'parameters'>,
+    ask: Ask | undefined,
+  ): Promise<void> {
+    this.#forget()
+    const output = await this.#replicaOrThrow().step({
+      plan: ask?.stats || event.measure ? this.program.measured : this.program.plan,
+      gradients: event.gradients,
+      ...(event.parameters === undefined ? {} : { parameters: event.parameters }),
+      ...(event.loss === undefined ? {} : { loss: event.loss }),
+      options: this.options,
+      ...(ask === undefined ? {} : { want: ask.want }),
+    })
+    this.history.step(to, event, output.scalars)
+    if (ask !== undefined) this.#last = { step: to.step, ask, output }
+  }
+
+  #settle(): void {
+    this.#settled = this.#at
+    this.#covered = plus(this.#covered, this.#beyond)
+    this.#beyond = nothing
+  }
+
   /**
-   * Replace the journal up to here by a snapshot, if it has outgrown its budget. To be called once the next step is
+   * Replace the journal up to the latest step by a snapshot, if it has outgrown its budget. To be called once the next step is
    * in the journal and not yet folded: so the latest step can always be folded again, and its reply made again.
    * The state is copied before that step; it is written beside those that follow.
    */
   async snapshotIfDue(bytesToCome: number): Promise<void> {
-    this.#bytes += bytesToCome
     const { budget, engine, store, warn } = this.#workshop
-    const outgrown =
-      this.#entries >= budget.entries || this.#bytes > Math.max(budget.bytes, budget.states * this.stateBytes)
+    const { entries, bytes } = this.journal
+    const limit = Math.max(budget.bytes, budget.states * this.stateBytes)
+    const outgrown = entries >= budget.entries || bytes + bytesToCome > limit
     const due = this.started && (outgrown || this.#foreign)
     if (!due || this.#saving !== undefined) return
     const saved = await this.#replicaOrThrow().save()
-    const { seq, id, step } = this.#at
+    const { seq, id, step } = this.#settled
     const { meta, body } = writeSnapshot(this.program.plan, saved, {
       incarnation: this.incarnation,
       step,
       numerics: engine.numerics,
       exactFrom: this.#exactFrom,
       options: [...this.options],
+      past: this.history.past,
     })
-    const covered = { entries: this.#entries, bytes: this.#bytes - bytesToCome }
+    const covered = this.#covered
     this.#saving = store
       .putSnapshot(this.key, { seq, id, incarnation: this.incarnation, meta, body })
       .then(() => {
-        this.#entries -= covered.entries
-        this.#bytes -= covered.bytes
+        this.#covered = plus(this.#covered, { entries: -covered.entries, bytes: -covered.bytes })
         this.#foreign = false
       })
       .catch((error: unknown) =>
@@ -189,13 +273,25 @@ export class Live {
       })
   }
 
-  /** The parameters that the server keeps, one piece a tensor. */
-  async params(dtype: Dtype): Promise<readonly Uint8Array[]> {
-    const kept = await this.#replicaOrThrow().save('params')
+  /** A copy of all state, in the plan's order. */
+  save(): Promise<readonly SavedPiece[]> {
+    return this.#replicaOrThrow().save()
+  }
+
+  /** The parameters that the server keeps, or those to evaluate with, one piece a tensor. */
+  async params(dtype: Dtype, of: 'params' | 'eval'): Promise<Parts> {
+    const replica = this.#replicaOrThrow()
+    if (of === 'eval') {
+      const { evaluated: plan } = this.program
+      const gradients = { dtype: 'F32', parts: [] } as const
+      const want = { dtype, of: 'updates' } as const
+      return replica.step({ plan, gradients, options: this.options, want })
+    }
+    const kept = await replica.save('params')
     const converter = new Converter()
     const parts: Uint8Array[] = []
     for (const piece of kept) parts.push(await converter.convert(piece, dtype))
-    return parts
+    return { parts }
   }
 
   async close(): Promise<void> {
@@ -228,3 +324,7 @@ export class Live {
     return this.#replica
   }
 }
+
+/** What a contribution counts that is so many steps old. */
+const weightOf = ({ staleness }: Spec, steps: number): number =>
+  staleness === 'inverse' ? 1 / (1 + steps) : 1

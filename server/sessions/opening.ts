@@ -1,6 +1,7 @@
 import { type OpenRequest, Problem } from '../../schemas/index.ts'
 import { printChain, readChain } from '../chains/index.ts'
-import { differences, type Spec } from './spec.ts'
+import type { Program } from './program.ts'
+import { alone, differences, type Spec } from './spec.ts'
 
 /**
  * The specification that an open wants; none when it only attaches.
@@ -31,7 +32,55 @@ export function specOf({ chain, tensors, params, ...rest }: OpenRequest): Spec |
         path,
       })
   }
-  return { chain: printChain(readChain(chain)), tensors, keeps: params !== undefined, seed: rest.seed ?? 0 }
+  const { seed = 0, workers, aggregate, quorum, deadline_ms, staleness } = rest
+  const spec = {
+    chain: printChain(readChain(chain)),
+    tensors,
+    keeps: params !== undefined,
+    seed,
+    workers: workers ?? alone.workers,
+    aggregate: aggregate ?? alone.aggregate,
+    ...(quorum === undefined ? {} : { quorum }),
+    ...(deadline_ms === undefined ? {} : { deadline_ms }),
+    staleness: staleness ?? alone.staleness,
+  }
+  checkSharing(spec)
+  return spec
+}
+
+function checkSharing({ workers, quorum, deadline_ms, staleness }: Spec): void {
+  const refuse = (field: string, detail: string) =>
+    new Problem('invalid_request', detail, { path: `/${field}` })
+  if ((quorum === undefined) !== (deadline_ms === undefined)) {
+    const [is, missing] = quorum === undefined ? ['deadline_ms', 'quorum'] : ['quorum', 'deadline_ms']
+    const detail = `${is} has no effect without ${missing}: a step closes with quorum contributions once deadline_ms have passed`
+    throw refuse(missing, detail)
+  }
+  if (quorum !== undefined && (workers < 2 || quorum > workers))
+    throw refuse(
+      'quorum',
+      `quorum is ${quorum}, and workers ${workers}: expected 1 to workers, of 2 at least`,
+    )
+  if (staleness !== 'none' && workers !== 0)
+    throw refuse(
+      'staleness',
+      `staleness is ${staleness}, and workers ${workers}: it is for workers: 0, where steps do not wait`,
+    )
+}
+
+/** @throws Problem `missing_params` where several workers would need parameters that only one of them sends */
+export function checkKeeps({ workers, quorum, keeps }: Spec, { needs }: Program): void {
+  if (keeps || workers === 1) return
+  const reason =
+    workers === 0
+      ? 'workers is 0'
+      : quorum !== undefined
+        ? 'a step may close without one of the workers (quorum)'
+        : needs.parameters
+          ? 'the chain needs parameters, and there are several workers'
+          : undefined
+  if (reason === undefined) return
+  throw new Problem('missing_params', `The server must keep the parameters, because ${reason}: send params`)
 }
 
 /** Why a name cannot be a tensor's. */

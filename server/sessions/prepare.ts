@@ -11,6 +11,7 @@ import type { Engine } from '../engines/engine.ts'
 import { readBuffer } from './buffers.ts'
 import type { StepEvent } from './journal.ts'
 import type { Ask } from './live.ts'
+import { checkRows, checkSameRows } from './rows.ts'
 
 /** What a request for a step is checked against. */
 export interface Terms {
@@ -59,14 +60,17 @@ export function prepare(
   if (plan.needs.loss && value === undefined)
     throw new Problem('missing_value', 'The chain needs the loss at this point: send it as value')
   const changes = 'hyperparams' in request ? locateHyperparams(plan.options, request.hyperparams ?? {}) : []
+  const gradients = readBuffer(grads, dtype, tensors, sizes, 'grads')
+  const parameters = params && readBuffer(params, params_dtype, tensors, sizes, 'params')
+  if (parameters !== undefined) checkSameRows(gradients, parameters, tensors)
+  if (gradients.rows !== undefined) checkRows(plan, gradients.rows, engine)
   return {
     event: {
       kind: 'step',
-      gradients: readBuffer(grads, dtype, tensors, sizes, 'grads'),
-      ...(params === undefined
-        ? {}
-        : { parameters: readBuffer(params, params_dtype, tensors, sizes, 'params') }),
+      gradients,
+      ...(parameters === undefined ? {} : { parameters }),
       ...(value === undefined ? {} : { loss: value }),
+      ...(want.stats ? { measure: true } : {}),
       changes,
     },
     ask: { want: { dtype: want.dtype ?? dtype, of: want.of ?? 'updates' }, stats: want.stats ?? false },

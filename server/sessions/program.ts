@@ -9,6 +9,8 @@ export interface Program {
   readonly plan: Plan
   /** The same with norms and counts measured; its state is laid out alike. */
   readonly measured: Plan
+  /** Gives the parameters to evaluate with as its updates, out of the state as it is, which it leaves so. */
+  readonly evaluated: Plan
   /** What the chain needs, whoever keeps the parameters. */
   readonly needs: Plan['needs']
   /** Number of elements of each tensor. */
@@ -42,14 +44,20 @@ export class Programs {
 function build(chain: string, specs: readonly TensorSpec[], keep: boolean): Program {
   const term = readChain(chain)
   const tensors = specs.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
-  const compiled = (keep: boolean, stats: boolean) => compile(record(term, tensors, { keep, stats }))
+  const compiled = (keep: boolean, stats: boolean, evaluation = false) =>
+    compile(record(term, tensors, { keep, stats, evaluation }))
   const plan = compiled(keep, false)
   let measured: Plan | undefined
+  let evaluated: Plan | undefined
   return {
     plan,
     get measured() {
       measured ??= compiled(keep, true)
       return measured
+    },
+    get evaluated() {
+      evaluated ??= compiled(true, false, true)
+      return evaluated
     },
     needs: keep ? compiled(false, false).needs : plan.needs,
     sizes: tensors.map(({ shape }) => shape.reduce((n, d) => n * d, 1)),

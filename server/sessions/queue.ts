@@ -3,10 +3,13 @@ import { Problem } from '../../schemas/index.ts'
 /** Work on a session, one piece after the other, with a bound on how much may wait. */
 export class Queues {
   readonly #limit: number
+  readonly #done: () => void
   readonly #tails = new Map<string, { length: number; tail: Promise<unknown> }>()
 
-  constructor(limit: number) {
+  /** @param done told when all work on some session is done */
+  constructor(limit: number, done = () => {}) {
     this.#limit = limit
+    this.#done = done
   }
 
   /** @throws Problem `overloaded` */
@@ -28,7 +31,10 @@ export class Queues {
       return await turn
     } finally {
       queue.length--
-      if (queue.length === 0) this.#tails.delete(key)
+      if (queue.length === 0) {
+        this.#tails.delete(key)
+        this.#done()
+      }
     }
   }
 

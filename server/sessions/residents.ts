@@ -1,4 +1,13 @@
+import { keptOf } from './history.ts'
 import type { Live } from './live.ts'
+
+/** How many sessions are in engine memory, the bytes of their state, and what their journals have beyond snapshots. */
+export interface Census {
+  readonly sessions: number
+  readonly bytes: number
+  readonly entries: number
+  readonly journal: number
+}
 
 /** Sessions in engine memory: bounded in bytes, least recently used out first. */
 export class Residents {
@@ -25,8 +34,13 @@ export class Residents {
     await this.drop(live.key)
     this.#lives.set(live.key, live)
     this.#bytes += weigh(live)
+    await this.trim()
+  }
+
+  /** Put out what is beyond the limit and not at work; the one used last may stay. */
+  async trim(): Promise<void> {
     for (const [key] of this.#lives) {
-      if (this.#bytes <= this.#limit) return
+      if (this.#bytes <= this.#limit || this.#lives.size === 1) return
       if (!this.#busy(key)) await this.drop(key)
     }
   }
@@ -39,11 +53,29 @@ export class Residents {
     await live.close()
   }
 
+  census(): Census {
+    const lives = [...this.#lives.values()]
+    const sum = (of: (live: Live) => number) => lives.reduce((sum, live) => sum + of(live), 0)
+    return {
+      sessions: lives.length,
+      bytes: sum(({ stateBytes }) => stateBytes),
+      entries: sum(({ journal }) => journal.entries),
+      journal: sum(({ journal }) => journal.bytes),
+    }
+  }
+
   async close(): Promise<void> {
     for (const key of [...this.#lives.keys()]) await this.drop(key)
   }
 }
 
-/** State, a reply of four bytes an element, and what is noted of the session and of each piece of its state. */
-const weigh = ({ stateBytes, program }: Live): number =>
-  stateBytes + 4 * program.sizes.reduce((sum, n) => sum + n, 0) + 4096 + 512 * program.plan.state.length
+/**
+ * State, a reply and a contribution of each of several workers of four bytes an element, and what is noted of the session,
+ * of what happened to it, and of each piece of its state.
+ */
+const weigh = ({ stateBytes, program, spec: { workers } }: Live): number =>
+  stateBytes +
+  4 * (1 + (workers > 1 ? workers : 0)) * program.sizes.reduce((sum, n) => sum + n, 0) +
+  4096 +
+  keptOf(program.plan) * (128 + 16 * program.plan.exposed.size) +
+  512 * program.plan.state.length

@@ -6,20 +6,31 @@ import {
   type StepRequest,
 } from '../../schemas/index.ts'
 import { locateHyperparams } from '../chains/index.ts'
-import { printPlan } from '../compiler/print.ts'
+import { printPlan, printRows } from '../compiler/print.ts'
 import type { StepOutput } from '../engines/engine.ts'
-import type { Appended } from '../stores/store.ts'
+import { contribute } from './asynchronous.ts'
 import { readBuffer } from './buffers.ts'
+import { checkAlone, prepareContribution } from './contributing.ts'
 import { Copies, type CopiesOptions } from './copies.ts'
 import { describe } from './describing.ts'
-import { digest, type Event, type StepEvent, writeEvent } from './journal.ts'
+import type { Past } from './history.ts'
+import { digest, type Event, type StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
-import { checkAttach, specOf } from './opening.ts'
+import { Log } from './log.ts'
+import { checkAttach, checkKeeps, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
-import { checkRetry, elsewhere, keepsNone, neverArrived, notFound } from './refusals.ts'
+import { baseAhead, checkRetry, elsewhere, gaveUp, keepsNone, neverArrived, notFound } from './refusals.ts'
+import type { Census } from './residents.ts'
+import { type Lap, resultOf, type StepResult } from './result.ts'
+import { type Pending, Rounds } from './rounds.ts'
+import { onlyRows } from './rows.ts'
 import { writeSafetensors } from './safetensors.ts'
-import { packSpec, readSpec, type Spec, schemaHash } from './spec.ts'
+import { packSpec, readSpec, schemaHash } from './spec.ts'
+import { States } from './states.ts'
+import type { Quota } from './usage.ts'
+
+export type { Lap, StepResult } from './result.ts'
 
 export interface SessionsOptions extends CopiesOptions {
   /** Requests that may wait for one session. */
@@ -28,19 +39,15 @@ export interface SessionsOptions extends CopiesOptions {
   readonly random: () => string
 }
 
-/** Told where the parts of a step's time end. */
-export type Lap = (stage: 'queue' | 'decode' | 'compute' | 'commit') => void
-
-export interface StepResult {
+/** A file in pieces. Where they have a lease, that is the caller's to release. */
+export interface ParamsResult extends Pick<StepOutput, 'lease'> {
   readonly step: number
-  readonly replayed: boolean
-  /** Where it has a lease, that is the caller's to release. */
-  readonly output: StepOutput
-  readonly ask: Ask
-  readonly spec: Spec
+  readonly file: readonly Uint8Array[]
 }
 
 const defaultTtl = 604_800
+/** Milliseconds that a contribution waits for others. */
+const defaultWait = 30_000
 
 /**
  * Sessions: decides what happens next and in what order. The journal is the truth: a request is accepted by being
@@ -50,26 +57,51 @@ export class Sessions {
   readonly #options: SessionsOptions
   readonly #queues: Queues
   readonly #copies: Copies
+  readonly #log: Log
+  readonly #rounds: Rounds
+  readonly state: States
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#queues = new Queues(options.queueLimit)
+    this.#queues = new Queues(options.queueLimit, () => void this.#copies.trim())
     this.#copies = new Copies(options, (key) => this.#queues.busy(key))
+    this.#log = new Log(options)
+    this.#rounds = new Rounds({
+      store: options.store,
+      log: this.#log,
+      queues: this.#queues,
+      copies: this.#copies,
+    })
+    this.state = new States({
+      ...options,
+      queues: this.#queues,
+      copies: this.#copies,
+      ttl: defaultTtl * 1000,
+    })
   }
 
   /** Create a session, or attach to the one that is there. */
-  async open(key: string, request: OpenRequest): Promise<{ created: boolean; session: SessionReply }> {
+  async open(
+    key: string,
+    request: OpenRequest,
+    quota?: Quota,
+  ): Promise<{ created: boolean; session: SessionReply }> {
     const { store, random, programs, engine } = this.#options
     return this.#queues.run(key, async () => {
       const spec = specOf(request)
       if (spec === undefined) return { created: false, session: await this.#describe(key) }
-      const { sizes, plan } = programs.of(spec)
+      const program = programs.of(spec)
+      const { sizes, plan } = program
       checkFits(plan, engine)
+      checkKeeps(spec, program)
       const { params, params_dtype = 'F32', ttl_s = defaultTtl } = request
       checkDtype('params_dtype', params_dtype, engine)
       const given = params && readBuffer(params, params_dtype, spec.tensors, sizes, 'params')
       const fresh = { incarnation: random(), record: packSpec(spec), ttl: ttl_s * 1000 }
-      const { created, session } = await store.create(key, fresh)
+      const create = () => store.create(key, fresh)
+      const { created, session } = await (quota === undefined
+        ? create()
+        : quota.usage.opening(key, engine.stateBytes(plan), quota.limits, create))
       checkAttach(readSpec(session.record), spec)
       // Also when its creator died before: the first parameters in the journal count.
       if (given !== undefined)
@@ -82,68 +114,76 @@ export class Sessions {
     })
   }
 
-  async step(key: string, request: StepRequest, lap: Lap): Promise<StepResult> {
-    return this.#queues.run(key, async () => {
+  /** @param wanted whether somebody still waits for the reply when its turn has come */
+  async step(
+    key: string,
+    request: StepRequest,
+    lap: Lap,
+    wanted: () => boolean = () => true,
+  ): Promise<StepResult> {
+    const taken = await this.#queues.run<StepResult | Pending>(key, async () => {
+      if (!wanted()) throw gaveUp()
       lap('queue')
       return this.#copies.with(
         key,
         (live) => this.#check(live, request),
         (live, { event, ask }) => {
           lap('decode')
-          return this.#take(live, request.step, event, ask, lap)
+          const { step, seq, wait_ms: wait = defaultWait } = request
+          if (event.kind === 'step') return this.#take(live, step, event, ask, lap)
+          if (step !== undefined) return this.#rounds.join(live, { step, event, ask, wait }, lap)
+          return contribute(live, { event, seq, ask }, { log: this.#log, copies: this.#copies }, lap)
         },
       )
     })
+    return 'pending' in taken ? taken.pending : taken
   }
 
   /** All that can be wrong with a step, found before anything is written. */
-  #check({ program, spec, started }: Live, request: StepRequest): ReturnType<typeof prepare> {
-    const { schema_hash } = request
+  #check({ program, spec, started, at }: Live, request: StepRequest) {
+    const { schema_hash, base = 0 } = request
     if (schema_hash !== undefined && schema_hash !== schemaHash(spec.tensors)) {
       const detail = `schema_hash is ${schema_hash}, the session's tensors have ${schemaHash(spec.tensors)}`
       throw new Problem('schema_mismatch', detail)
     }
     const terms = { plan: program.plan, sizes: program.sizes, tensors: spec.tensors, keeps: spec.keeps }
-    const prepared = prepare(request, terms, this.#options.engine)
-    if (started) return prepared
-    throw neverArrived()
+    const { engine } = this.#options
+    if (spec.workers === 1) checkAlone(request)
+    const prepared =
+      spec.workers === 1 ? prepare(request, terms, engine) : prepareContribution(request, spec, terms, engine)
+    if (!started) throw neverArrived()
+    if (base > at.step) throw baseAhead(base, at.step)
+    return prepared
   }
 
   /** Append a step and fold it; undefined when the session is not the one that the request was checked against. */
   async #take(
     live: Live,
     step: number | undefined,
-    event: StepEvent,
+    sent: StepEvent,
     ask: Ask,
     lap: Lap,
   ): Promise<StepResult | undefined> {
+    const event = await onlyRows(sent, live.spec.tensors)
     const own = await digest(event)
-    const appended = await this.#append(live, event, own, step === undefined ? undefined : step - 1)
+    const after = step === undefined ? {} : { after: step - 1 }
+    const appended = await this.#log.append(live, event, { ...after, advance: { digest: own } })
     lap('commit')
     if (appended.status === 'missing') return undefined
-    const replayed = appended.status === 'refused'
-    const { last, spec } = replayed
+    const replayed = appended.status !== 'appended'
+    const now = replayed
       ? await this.#copies.replay(live, checkRetry(appended.head, step, own), ask)
       : await this.#copies.follow(live, appended, event, ask)
     lap('compute')
-    if (last === undefined) throw new Error(`${live.key} folded step ${appended.head.step} and has no reply`)
-    last.output.lease?.hold()
-    return { step: last.step, replayed, output: last.output, ask, spec }
-  }
-
-  /** `made` is the digest of the step that the event makes, if it makes one; `after` where the session must be. */
-  async #append({ key, incarnation }: Live, event: Event, made?: string, after?: number): Promise<Appended> {
-    const { engine, random, store } = this.#options
-    const advance = made === undefined ? undefined : { digest: made }
-    const entry = { ...writeEvent(event, engine.numerics), id: random(), incarnation, advance }
-    return store.append(key, after === undefined ? entry : { ...entry, after })
+    return resultOf(now, { replayed, counted: true })
   }
 
   /** Append and fold what is no step. */
   async #record(live: Live, event: Event, after?: number): Promise<Live | undefined> {
-    const appended = await this.#append(live, event, undefined, after)
-    if (appended.status === 'refused') throw elsewhere(appended.head.step, after)
-    return appended.status === 'appended' ? this.#copies.follow(live, appended, event) : undefined
+    const appended = await this.#log.append(live, event, after === undefined ? {} : { after })
+    if (appended.status === 'missing') return undefined
+    if (appended.status !== 'appended') throw elsewhere(appended.head.step, after)
+    return this.#copies.follow(live, appended, event)
   }
 
   async describe(key: string): Promise<SessionReply> {
@@ -154,7 +194,8 @@ export class Sessions {
   async plan(key: string): Promise<string> {
     const stored = await this.#options.store.get(key)
     if (stored === undefined) throw notFound(key)
-    return printPlan(this.#options.programs.of(readSpec(stored.record)).plan)
+    const { plan } = this.#options.programs.of(readSpec(stored.record))
+    return printPlan(plan) + printRows(plan)
   }
 
   async #describe(key: string): Promise<SessionReply> {
@@ -164,10 +205,7 @@ export class Sessions {
   }
 
   /** The parameters that the server keeps, as a safetensors file in pieces, and the step that they are after. */
-  async params(
-    key: string,
-    dtype: Dtype,
-  ): Promise<{ readonly step: number; readonly file: readonly Uint8Array[] }> {
+  async params(key: string, dtype: Dtype, of: 'params' | 'eval'): Promise<ParamsResult> {
     checkDtype('dtype', dtype, this.#options.engine)
     return this.#queues.run(key, async () => {
       const stored = await this.#options.store.get(key)
@@ -175,13 +213,22 @@ export class Sessions {
       const live = await this.#copies.current(key, stored)
       if (!live.spec.keeps) throw keepsNone()
       if (!live.started) throw neverArrived()
-      const pieces = await live.params(dtype)
+      const { parts = [], lease } = await live.params(dtype, of)
       const { tensors, chain } = live.spec
       const file = writeSafetensors(
-        tensors.map(({ name, shape }, i) => ({ name, shape, dtype, bytes: pieces[i] ?? new Uint8Array() })),
+        tensors.map(({ name, shape }, i) => ({ name, shape, dtype, bytes: parts[i] ?? new Uint8Array() })),
         { step: String(live.at.step), chain, schema_hash: schemaHash(tensors) },
       )
-      return { step: live.at.step, file }
+      return { step: live.at.step, file, ...(lease === undefined ? {} : { lease }) }
+    })
+  }
+
+  /** What happened to a session after an entry of its journal, as far as it is kept. */
+  async history(key: string, since: number): Promise<Past & { readonly step: number }> {
+    return this.#queues.run(key, async () => {
+      const { history, at } = await this.#copies.current(key)
+      const { begins, happened } = history.past
+      return { step: at.step, begins, happened: happened.filter(({ seq }) => seq > since) }
     })
   }
 
@@ -218,8 +265,18 @@ export class Sessions {
     })
   }
 
+  census(): Census {
+    return this.#copies.census()
+  }
+
+  /** Answer those who wait for other workers that the step is still open: another server may tell them. */
+  letGo(): void {
+    this.#rounds.close()
+  }
+
   /** Let what is under way end, write what is being written, free the engine's memory. */
   async close(): Promise<void> {
+    this.letGo()
     await this.#queues.idle()
     await this.#copies.close()
   }

@@ -2,6 +2,7 @@ import type { Dtype } from '../../schemas/index.ts'
 import { type Plan, pieceName } from '../compiler/plan.ts'
 import type { SavedPiece } from '../engines/engine.ts'
 import { type Snapshot, StateLost } from '../stores/store.ts'
+import type { Past } from './history.ts'
 import { formatVersion, packr, unpack } from './spec.ts'
 
 /** What a snapshot says beside the state itself. */
@@ -15,6 +16,8 @@ export interface SnapshotMeta {
   readonly exactFrom: number
   /** Options as they are after the step, in the plan's order. */
   readonly options: readonly number[]
+  /** Not there where the state was put. */
+  readonly past?: Past
   /** The state's pieces in order. */
   readonly pieces: readonly { readonly name: string; readonly dtype: Dtype; readonly bytes: number }[]
 }

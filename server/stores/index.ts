@@ -8,10 +8,29 @@ const kinds: Readonly<Record<string, (url: string, options: StoreOptions) => Pro
     (await import('./lmdb/store.ts')).openLmdbStore(url.slice('lmdb:'.length), options),
   redis: async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
   rediss: async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
+  'redis-sentinel': async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
   'redis-cluster': async (url, options) => (await import('./redis/store.ts')).openRedisStore(url, options),
 }
 
-const examples = 'memory:, lmdb:./data, redis://host:6379, rediss://host:6379, redis-cluster://a:7001,b:7002'
+const examples = [
+  'memory:',
+  'lmdb:./data',
+  'redis://host:6379',
+  'rediss://host:6379',
+  'redis-sentinel://a:26379,b:26379/mymaster',
+  'redis-cluster://a:7001,b:7002',
+].join(', ')
+
+/** What counts for all servers that share a store; undefined where it is not one for counting. */
+export const openCounters = async (
+  url: string,
+): Promise<{ readonly client: unknown; readonly close: () => void } | undefined> => {
+  if (!url.startsWith('redis')) return undefined
+  const client = (await import('./redis/client.ts')).connect(url)
+  // Whoever counts is told by its own calls.
+  client.on('error', () => {})
+  return { client, close: () => client.disconnect() }
+}
 
 /** Rejects where the url names no store, and with `StoreUnavailable` where the store does not answer. */
 export const openStore = async (url: string, options: StoreOptions = {}): Promise<Store> => {
@@ -21,6 +40,11 @@ export const openStore = async (url: string, options: StoreOptions = {}): Promis
   if (open === undefined) {
     const found = scheme === '' ? 'a url without a scheme' : `a url that starts with "${scheme}:"`
     throw new Error(`Cannot open a store from ${found}: expected one like ${examples}`)
+  }
+  if (options.replicas && !scheme.startsWith('redis')) {
+    throw new Error(
+      `Cannot wait for ${options.replicas} replicas of a store in ${scheme}: it has none; expected 0, or Redis`,
+    )
   }
   return open(url, options)
 }

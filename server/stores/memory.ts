@@ -1,6 +1,18 @@
 import { Turns } from '../turns.ts'
 import type { StoreOptions } from './options.ts'
-import type { Appended, Entry, Head, NewEntry, NewSnapshot, Snapshot, Store, StoredSession } from './store.ts'
+import { judge, type KeptRound, type Members, openRound } from './rounds.ts'
+import type {
+  Appended,
+  Entry,
+  Head,
+  Known,
+  NewEntry,
+  NewSnapshot,
+  Snapshot,
+  Store,
+  StoredSession,
+} from './store.ts'
+import { Watchers } from './watchers.ts'
 
 interface Session {
   readonly incarnation: string
@@ -13,7 +25,18 @@ interface Session {
   previous: string
   entries: Entry[]
   snapshot: Snapshot | undefined
+  round: KeptRound | undefined
+  /** Member → digest, of the open round and of that of the latest step. */
+  rounds: { readonly open: Map<string, string>; readonly closed: ReadonlyMap<string, string> }
+  readonly known: Map<string, Known>
 }
+
+const membersOf = ({ head: { step }, rounds, known }: Session): Members => ({
+  inRound: (at, member) =>
+    (at === step + 1 ? rounds.open : at === step ? rounds.closed : undefined)?.get(member),
+  last: (member) => known.get(member),
+  count: () => known.size,
+})
 
 const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
@@ -31,6 +54,7 @@ class MemoryStore implements Store {
   readonly #now: () => number
   readonly #sessions = new Map<string, Session>()
   readonly #values = new Map<string, Uint8Array>()
+  readonly #watchers = new Watchers(0)
 
   constructor(now: () => number) {
     this.#now = now
@@ -49,8 +73,13 @@ class MemoryStore implements Store {
     return session
   }
 
-  #view({ incarnation, record, head, created, ttl, expires }: Session): StoredSession {
-    return { incarnation, record: copy(record), head, created, ttl, expires }
+  #view(session: Session): StoredSession {
+    const { incarnation, record, created, ttl, expires } = session
+    return { incarnation, record: copy(record), head: this.#headOf(session), created, ttl, expires }
+  }
+
+  #headOf({ head, round }: Session): Head {
+    return { ...head, ...openRound(round, this.#now()) }
   }
 
   async create(key: string, made: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>) {
@@ -61,7 +90,14 @@ class MemoryStore implements Store {
     const created = this.#now()
     const head: Head = { seq: 0, id: incarnation, step: 0, digest: '' }
     const times = { created, ttl, expires: created + ttl }
-    const rest = { previous: '', entries: [], snapshot: undefined }
+    const rest = {
+      previous: '',
+      entries: [],
+      snapshot: undefined,
+      round: undefined,
+      rounds: { open: new Map<string, string>(), closed: new Map<string, string>() },
+      known: new Map<string, Known>(),
+    }
     const session: Session = { incarnation, record: copy(made.record), head, ...times, ...rest }
     this.#sessions.set(key, session)
     return { created: true, session: this.#view(session) }
@@ -94,20 +130,44 @@ class MemoryStore implements Store {
     return page(this.#sessions.keys(), prefix, limit, cursor)
   }
 
-  async append(key: string, { id, meta, body, incarnation, after, advance }: NewEntry): Promise<Appended> {
+  async append(key: string, entry: NewEntry): Promise<Appended> {
     // First, for it may take a while: what is decided below is decided at once.
-    const whole = await new Turns().join(body)
+    const body = await new Turns().join(entry.body)
     const session = this.#use(key)
-    if (session?.incarnation !== incarnation) return { status: 'missing' }
+    if (session?.incarnation !== entry.incarnation) return { status: 'missing' }
     const { head } = session
-    if (head.id === id) return { status: 'appended', head, previous: session.previous }
-    if (after !== undefined && after !== head.step) return { status: 'refused', head }
+    if (head.id === entry.id)
+      return { status: 'appended', head: this.#headOf(session), previous: session.previous }
+    const verdict = judge(entry, head, session.round, membersOf(session), this.#now())
+    if (verdict.status !== 'taken') return { ...verdict, head: this.#headOf(session) }
+    this.#take(session, entry, body, verdict.advances)
+    session.round = verdict.round
+    if ((entry.round ?? entry.restores) !== undefined && verdict.advances) this.#watchers.call(key)
+    return { status: 'appended', head: this.#headOf(session), previous: head.id }
+  }
+
+  #take(session: Session, entry: NewEntry, body: Uint8Array, advances: boolean): void {
+    const { id, meta, advance, round, once, restores } = entry
+    const { head } = session
+    const digest = advance?.digest ?? ''
+    if (round !== undefined && 'member' in round) session.rounds.open.set(round.member, digest)
+    if (once !== undefined) session.known.set(once.member, { seq: once.seq, digest })
     const seq = head.seq + 1
-    const step = head.step + (advance ? 1 : 0)
-    session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body: whole })
+    const step = restores ?? head.step + (advances ? 1 : 0)
+    if (restores === undefined)
+      session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body })
+    else {
+      session.snapshot = { seq, id, meta: copy(meta), body }
+      session.entries = []
+      session.rounds = { open: new Map(), closed: new Map() }
+    }
     session.previous = head.id
-    session.head = { seq, id, step, digest: advance?.digest ?? head.digest }
-    return { status: 'appended', head: session.head, previous: head.id }
+    session.head = { seq, id, step, digest: advances ? digest : head.digest }
+    if (advances) session.rounds = { open: new Map(), closed: session.rounds.open }
+  }
+
+  watch(key: string, listener: () => void) {
+    return this.#watchers.add(key, listener)
   }
 
   async *entries(key: string, seq: number): AsyncGenerator<Entry> {

@@ -18,6 +18,36 @@ export interface Head {
   readonly step: number
   /** Digest of the entry that made the latest step; empty before the first. */
   readonly digest: string
+  /** The round of the next step, once somebody is in it. */
+  readonly round?: OpenRound
+}
+
+/** Entries that will make a step together, while more of them may come. */
+export interface OpenRound {
+  readonly members: number
+  /** Milliseconds since the first of them came, by the store's clock. */
+  readonly age: number
+}
+
+/** How an entry shares a step with others; `after` says which step. */
+export type Round =
+  /** One of several: a member counts once, and the entry that makes them `full` makes the step. */
+  | { readonly member: string; readonly full: number }
+  /** Makes the step of those that came, if they are `least` and the first of them came `age` milliseconds ago. */
+  | { readonly least: number; readonly age: number }
+
+/** An entry that is taken only if its `seq` is beyond the last one taken from the member. */
+export interface Once {
+  readonly member: string
+  readonly seq: number
+  /** How many members a session may have. */
+  readonly most: number
+}
+
+/** What was taken from a member: in a round, `seq` is its step. */
+export interface Known {
+  readonly seq: number
+  readonly digest: string
 }
 
 export interface StoredSession {
@@ -41,8 +71,19 @@ export interface NewEntry {
   readonly incarnation: string
   /** The step that the session must be at for the entry to be taken: any when absent. */
   readonly after?: number
+  /** The furthest step that the session may be at: any when absent. */
+  readonly atMost?: number
   /** Whether the entry makes a step, and the digest by which a retry of it is known. */
   readonly advance: { readonly digest: string } | undefined
+  /** With it, `advance` is for when the round closes. */
+  readonly round?: Round
+  /**
+   * The step that the session is at with this entry, wherever it was: meta and body are then all there is to know. The
+   * entry, which has an `advance` for its digest, is the session's snapshot at once; those before it are dropped, and so
+   * is an open round.
+   */
+  readonly restores?: number
+  readonly once?: Once
 }
 
 export interface Entry {
@@ -59,8 +100,13 @@ export interface Entry {
 export type Appended =
   /** Taken. `head` is the new one, `previous` the id of the entry before it. */
   | { readonly status: 'appended'; readonly head: Head; readonly previous: string }
-  /** The session is not at `after`: nothing was written. */
-  | { readonly status: 'refused'; readonly head: Head }
+  /**
+   * The session is not where it must be, or the member has been there before: nothing was written. `known` is what was
+   * taken from the member, in the open round or in that of the latest step.
+   */
+  | { readonly status: 'refused'; readonly head: Head; readonly known?: Known }
+  /** The session has `most` members, and this would be another: nothing was written. */
+  | { readonly status: 'crowded'; readonly head: Head }
   /** No such session, or another incarnation of it: nothing was written. */
   | { readonly status: 'missing' }
 
@@ -109,6 +155,11 @@ export interface Store {
 
   /** An entry whose id is the last one's was taken before: answered as it was then, and not taken again. */
   append(key: string, entry: NewEntry): Promise<Appended>
+  /**
+   * Call `listener` soon after an entry that made a step of a round, or restored the session, whoever appended it, and
+   * now and then without reason; some may be missed while the medium fails. Returns what ends it.
+   */
+  watch(key: string, listener: () => void): () => void
   /**
    * Entries after `seq`, in order. Entries that a snapshot stands for are not there, also when it is put while this
    * is read: what follows then says by `previous` that it does not follow.

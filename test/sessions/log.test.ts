@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Engine } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
-import type { JournalBudget } from '../../server/sessions/live.ts'
-import { Programs } from '../../server/sessions/program.ts'
-import { Sessions, type StepResult } from '../../server/sessions/sessions.ts'
+import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
+import { bytes, lap, large, sessionsOn, small } from './setup.ts'
 
 const chain = 'chain(clip(1.0), centralize(), adamw(1e-3))'
 const tensors = [
@@ -17,35 +15,9 @@ const tensors = [
 const params = f32(...Array.from({ length: 16 }, (_, i) => i / 7))
 const gradients = (step: number) => f32(...Array.from({ length: 16 }, (_, i) => Math.sin(step * 16 + i) * 2))
 const key = 'public/run'
-const noLap = () => {}
-const small: JournalBudget = { entries: 3, bytes: 1, states: 0 }
-const large: JournalBudget = { entries: 1e6, bytes: 1e12, states: 1e6 }
-
-let ids = 0
-
-interface Setup {
-  readonly store: Store
-  readonly engine?: Engine
-  readonly budget?: JournalBudget
-  readonly memoryLimit?: number
-}
-
-const sessionsOn = ({ store, engine = referenceEngine(), budget = small, memoryLimit = 1e9 }: Setup) =>
-  new Sessions({
-    engine,
-    store,
-    programs: new Programs(),
-    budget,
-    memoryLimit,
-    queueLimit: 64,
-    random: () => (ids++).toString(16).padStart(32, '0'),
-    warn: (message, error) => assert.fail(`${message}: ${error}`),
-  })
-
 const open = (sessions: Sessions, id = key) => sessions.open(id, { chain, tensors, params })
 const step = (sessions: Sessions, n: number, id = key) =>
-  sessions.step(id, { step: n, grads: gradients(n), want: { of: 'params' } }, noLap)
-const bytes = ({ output: { parts = [] } }: StepResult) => Buffer.concat(parts)
+  sessions.step(id, { step: n, grads: gradients(n), want: { of: 'params' } }, lap)
 
 async function undisturbed(steps: number): Promise<Buffer[]> {
   const sessions = sessionsOn({ store: await openStore('memory:'), budget: large })
@@ -222,7 +194,7 @@ test('a copy of a session that was made again otherwise refuses nothing that the
   const { output } = await one.step(
     key,
     { step: 1, grads: f32(1, 2), hyperparams: { learning_rate: 2 } },
-    noLap,
+    lap,
   )
   assert.deepEqual(Buffer.concat(output.parts ?? []), Buffer.from(f32(-2, -4)))
 })

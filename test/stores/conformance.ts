@@ -6,6 +6,8 @@ import { bodies } from './conformance/bodies.ts'
 import { reading } from './conformance/entries.ts'
 import { collect, Fixture, type Medium, newId } from './conformance/fixture.ts'
 import { lifetimes } from './conformance/lifetimes.ts'
+import { restores } from './conformance/restores.ts'
+import { rounds } from './conformance/rounds.ts'
 import { sessions } from './conformance/sessions.ts'
 import { snapshots } from './conformance/snapshots.ts'
 import { values } from './conformance/values.ts'
@@ -25,7 +27,8 @@ export const conformance = (name: string, make: () => Promise<Medium>): void => 
       await fixture.store.delete(fixture.key)
     })
 
-    for (const suite of [sessions, lifetimes, appends, bodies, reading, snapshots, values]) suite(fixture)
+    for (const suite of [sessions, lifetimes, appends, bodies, reading, snapshots, rounds, restores, values])
+      suite(fixture)
 
     it('answers a ping', async () => {
       await fixture.store.ping()

@@ -1,35 +1,27 @@
 import { decode, encode } from '../codec.ts'
+import { judge, type Verdict } from '../rounds.ts'
 import type { Appended, Entry, NewEntry } from '../store.ts'
 import { StateLost } from '../store.ts'
 import type { Bodies, Body } from './bodies.ts'
-import { entryKey } from './keys.ts'
+import { entryKey, snapshotKey } from './keys.ts'
 import type { LmdbMedium } from './medium.ts'
-import { headOf, type Session, type Sessions } from './sessions.ts'
+import type { MemberTable } from './members.ts'
+import type { Session, Sessions } from './sessions.ts'
 
 type EntryHeader = Omit<Entry, 'meta' | 'body'> & { readonly body: Body }
-
-/** What becomes of an entry, by the state of its session alone; none when it is to be taken. */
-const verdict = (
-  session: Session | undefined,
-  { id, incarnation, after }: NewEntry,
-): Appended | undefined => {
-  if (session?.incarnation !== incarnation) return { status: 'missing' }
-  const head = headOf(session)
-  if (session.id === id) return { status: 'appended', head, previous: session.previous }
-  if (after !== undefined && after !== session.step) return { status: 'refused', head }
-  return undefined
-}
 
 /** The entries of sessions. */
 export class Journal {
   readonly #medium: LmdbMedium
   readonly #sessions: Sessions
   readonly #bodies: Bodies
+  readonly #members: MemberTable
 
-  constructor(medium: LmdbMedium, sessions: Sessions, bodies: Bodies) {
+  constructor(medium: LmdbMedium, sessions: Sessions, bodies: Bodies, members: MemberTable) {
     this.#medium = medium
     this.#sessions = sessions
     this.#bodies = bodies
+    this.#members = members
   }
 
   async append(key: string, entry: NewEntry): Promise<Appended> {
@@ -40,8 +32,9 @@ export class Journal {
         this.#commit(key, entry, (seq) => this.#bodies.put(incarnation, `entry-${seq}`, pieces)),
       )
     }
-    const early = verdict(await this.#sessions.find(key), entry)
-    if (early !== undefined) return early
+    const session = await this.#sessions.find(key)
+    const early = this.#medium.read(() => this.#judge(session, entry))
+    if (early.status !== 'taken') return early
     return this.#bodies.staged(what, incarnation, pieces, (body) => {
       const result = this.#commit(key, entry, () => {
         this.#bodies.take(incarnation, body)
@@ -52,20 +45,50 @@ export class Journal {
     })
   }
 
+  /** What becomes of an entry, by the state of its session alone. */
+  #judge(session: Session | undefined, entry: NewEntry): Appended | Extract<Verdict, { status: 'taken' }> {
+    if (session?.incarnation !== entry.incarnation) return { status: 'missing' }
+    const head = this.#sessions.headOf(session)
+    if (session.id === entry.id) return { status: 'appended', head, previous: session.previous }
+    const members = this.#members.of(session)
+    const verdict = judge(entry, head, session.round, members, this.#sessions.now())
+    return verdict.status === 'taken' ? verdict : { ...verdict, head }
+  }
+
   /** Within a transaction: take the entry, unless the state of the session forbids it. */
   #commit(key: string, entry: NewEntry, place: (seq: number) => Body): Appended {
     const session = this.#sessions.use(key)
-    const refusal = verdict(session, entry)
-    if (refusal !== undefined || session === undefined) return refusal ?? { status: 'missing' }
+    const verdict = this.#judge(session, entry)
+    if (verdict.status !== 'taken') return verdict
+    if (session === undefined) return { status: 'missing' }
+    const { advances } = verdict
+    const { incarnation, id: previous } = session
+    const { id, meta, advance, restores } = entry
     const seq = session.seq + 1
-    const step = session.step + (entry.advance ? 1 : 0)
-    const previous = session.id
-    const { id, meta } = entry
+    const step = restores ?? session.step + (advances ? 1 : 0)
+    if (restores !== undefined) this.trim(session, session.seq)
     const header: EntryHeader = { seq, id, previous, step, body: place(seq) }
-    this.#medium.journal.put(entryKey(session.incarnation, seq), encode(header, meta))
-    const digest = entry.advance?.digest ?? session.digest
-    const taken = this.#sessions.renew(key, { ...session, seq, id, previous, step, digest })
-    return { status: 'appended', head: headOf(taken), previous }
+    const at = restores === undefined ? entryKey(incarnation, seq) : snapshotKey(incarnation)
+    this.#medium.journal.put(at, encode(header, meta))
+    const members = this.#members.take(session, entry, advances)
+    const digest = (advances ? advance?.digest : undefined) ?? session.digest
+    const base = restores === undefined ? session.base : seq
+    const { round: _, ...rest } = session
+    const round = verdict.round === undefined ? {} : { round: verdict.round }
+    const after = { ...rest, ...round, members, seq, id, previous, step, digest, base }
+    return { status: 'appended', head: this.#sessions.headOf(this.#sessions.renew(key, after)), previous }
+  }
+
+  /** Within a transaction: remove the snapshot and all entries up to `seq`. */
+  trim({ incarnation, base }: Session, seq: number): void {
+    const { journal } = this.#medium
+    const entries = Array.from({ length: seq - Math.max(base, 0) }, (_, i) => entryKey(incarnation, seq - i))
+    for (const key of [...entries, snapshotKey(incarnation)]) {
+      const bytes = journal.get(key)
+      if (bytes === undefined) continue
+      this.#bodies.remove(incarnation, decode<{ readonly body: Body }>(bytes, key).header.body.name)
+      journal.remove(key)
+    }
   }
 
   async *entries(key: string, seq: number): AsyncGenerator<Entry> {

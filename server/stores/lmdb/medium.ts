@@ -21,6 +21,8 @@ export class LmdbMedium {
   readonly bytes: Table
   /** `<incarnation>/<name>` of a body that is being written → until when it may be. */
   readonly staged: Table
+  /** What was taken from the members of sessions, under their incarnations. */
+  readonly members: Table
   readonly values: Table
 
   constructor(path: string) {
@@ -45,10 +47,16 @@ export class LmdbMedium {
       this.journal = table('journal')
       this.bytes = table('bytes')
       this.staged = table('staged')
+      this.members = table('members')
       this.values = table('values')
     } catch (error) {
       throw new StoreUnavailable(`Cannot open LMDB in ${path}: ${String(error)}`, { cause: error })
     }
+  }
+
+  /** Where all that is kept of a session besides its head is, under its incarnation. */
+  get ofSessions(): readonly Table[] {
+    return [this.journal, this.bytes, this.staged, this.members]
   }
 
   #check(): void {

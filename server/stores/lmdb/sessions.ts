@@ -1,5 +1,6 @@
 import type { Transaction } from 'lmdb'
 import { decode, encode } from '../codec.ts'
+import { type KeptRound, openRound } from '../rounds.ts'
 import type { Head, Page, StoredSession } from '../store.ts'
 import { StateLost } from '../store.ts'
 import { allOf, recordKey } from './keys.ts'
@@ -7,7 +8,7 @@ import type { LmdbMedium } from './medium.ts'
 import { page } from './paging.ts'
 
 /** What is kept of a session besides its record, and written anew with every entry. */
-export interface Session extends Head {
+export interface Session extends Omit<Head, 'round'> {
   readonly incarnation: string
   readonly created: number
   readonly ttl: number
@@ -16,9 +17,10 @@ export interface Session extends Head {
   readonly previous: string
   /** Number of the entry that the snapshot stands for; −1 without one. */
   readonly base: number
+  readonly round?: KeptRound
+  /** How many members have given anything, beside rounds. */
+  readonly members?: number
 }
-
-export const headOf = ({ seq, id, step, digest }: Session): Head => ({ seq, id, step, digest })
 
 const sessionOf = (bytes: Uint8Array, key: string): Session =>
   decode<Session>(bytes, `session "${key}"`).header
@@ -26,12 +28,16 @@ const sessionOf = (bytes: Uint8Array, key: string): Session =>
 /** The table of sessions, and how long each of them lives. */
 export class Sessions {
   readonly #medium: LmdbMedium
-  readonly #now: () => number
+  readonly now: () => number
   #sweepFrom = ''
 
   constructor(medium: LmdbMedium, now: () => number) {
     this.#medium = medium
-    this.#now = now
+    this.now = now
+  }
+
+  headOf({ seq, id, step, digest, round }: Session): Head {
+    return { seq, id, step, digest, ...openRound(round, this.now()) }
   }
 
   /** The session as kept, expired or not. */
@@ -44,17 +50,17 @@ export class Sessions {
   renew(key: string, session: Session, ttl = session.ttl): Session {
     // The time to live is renewed at each use, but written only when an eighth of it has gone since it last was:
     // reading a session then rarely writes. It lives up to an eighth longer for that, never shorter.
-    const renewed = { ...session, ttl, expires: this.#now() + ttl + Math.ceil(ttl / 8) }
+    const renewed = { ...session, ttl, expires: this.now() + ttl + Math.ceil(ttl / 8) }
     this.#medium.heads.put(key, encode(renewed))
     return renewed
   }
 
   #isStale({ expires, ttl }: Session): boolean {
-    return expires - this.#now() < ttl
+    return expires - this.now() < ttl
   }
 
   #isExpired({ expires }: Session): boolean {
-    return expires <= this.#now()
+    return expires <= this.now()
   }
 
   /** Within a transaction: the session, renewed. One that has expired is removed. */
@@ -78,8 +84,8 @@ export class Sessions {
 
   /** Within a transaction. */
   make(key: string, { incarnation, record, ttl }: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>) {
-    const head: Head = { seq: 0, id: incarnation, step: 0, digest: '' }
-    const times = { created: this.#now(), ttl, expires: 0 }
+    const head = { seq: 0, id: incarnation, step: 0, digest: '' }
+    const times = { created: this.now(), ttl, expires: 0 }
     this.#medium.bytes.put(recordKey(incarnation), encode({}, record))
     return this.renew(key, { ...head, incarnation, ...times, previous: '', base: -1 })
   }
@@ -87,7 +93,7 @@ export class Sessions {
   /** Within a transaction. */
   forget(key: string, { incarnation }: Session): void {
     this.#medium.heads.remove(key)
-    for (const table of [this.#medium.journal, this.#medium.bytes, this.#medium.staged]) {
+    for (const table of this.#medium.ofSessions) {
       this.#medium.removeUnder(table, allOf(incarnation))
     }
   }
@@ -98,7 +104,7 @@ export class Sessions {
     const bytes = this.#medium.bytes.get(recordKey(incarnation))
     if (bytes === undefined) throw new StateLost(`Cannot read session "${key}": its record is missing`)
     const record = decode(bytes, `session "${key}"`).bytes
-    return { incarnation, record, head: headOf(session), created, ttl, expires: this.#now() + ttl }
+    return { incarnation, record, head: this.headOf(session), created, ttl, expires: this.now() + ttl }
   }
 
   /** Within a transaction: remove a few of what has expired, going round over all there is. */

@@ -3,7 +3,7 @@ import type { NewSnapshot, Snapshot } from '../store.ts'
 import { StateLost } from '../store.ts'
 import type { Bodies, Body } from './bodies.ts'
 import type { Journal } from './journal.ts'
-import { entryKey, snapshotKey } from './keys.ts'
+import { snapshotKey } from './keys.ts'
 import type { LmdbMedium } from './medium.ts'
 import type { Session, Sessions } from './sessions.ts'
 
@@ -36,7 +36,8 @@ export class Snapshots {
       }
       if (bytes === undefined) return undefined
       const { header, bytes: meta } = decode<SnapshotHeader>(bytes, what)
-      return { ...header, meta, body: await this.#bodies.read(transaction, incarnation, header.body, what) }
+      const { seq, id } = header
+      return { seq, id, meta, body: await this.#bodies.read(transaction, incarnation, header.body, what) }
     })
   }
 
@@ -52,24 +53,12 @@ export class Snapshots {
         this.#bodies.release(incarnation, body)
         return false
       }
-      this.#trim(session, seq)
+      this.#journal.trim(session, seq)
       if (body.chunks > 0) this.#bodies.take(incarnation, body)
       const header: SnapshotHeader = { seq, id, body }
       this.#medium.journal.put(snapshotKey(incarnation), encode(header, meta))
       this.#sessions.renew(key, { ...session, base: seq })
       return true
     })
-  }
-
-  /** Within a transaction: remove the snapshot and all entries up to `seq`. */
-  #trim({ incarnation, base }: Session, seq: number): void {
-    const { journal } = this.#medium
-    const entries = Array.from({ length: seq - Math.max(base, 0) }, (_, i) => entryKey(incarnation, seq - i))
-    for (const key of [...entries, snapshotKey(incarnation)]) {
-      const bytes = journal.get(key)
-      if (bytes === undefined) continue
-      this.#bodies.remove(incarnation, decode<{ readonly body: Body }>(bytes, key).header.body.name)
-      journal.remove(key)
-    }
   }
 }

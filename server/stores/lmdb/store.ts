@@ -1,15 +1,19 @@
 import { expectFormat, FORMAT } from '../codec.ts'
 import type { StoreOptions } from '../options.ts'
 import type { NewEntry, NewSnapshot, Page, Store, StoredSession } from '../store.ts'
+import { Watchers } from '../watchers.ts'
 import { Bodies } from './bodies.ts'
 import { Journal } from './journal.ts'
 import { LmdbMedium } from './medium.ts'
+import { MemberTable } from './members.ts'
 import { page } from './paging.ts'
 import { Sessions } from './sessions.ts'
 import { Snapshots } from './snapshots.ts'
 
 /** Sessions and staged bodies looked at for expiry with each creation. */
 const SWEEP = 8
+/** LMDB tells nobody of what other processes write: those who wait for it look so often. */
+const POLL_MS = 250
 
 /** A folder on this machine, which several processes may share. Resolved promises are on disk. */
 class LmdbStore implements Store {
@@ -19,12 +23,13 @@ class LmdbStore implements Store {
   readonly #bodies: Bodies
   readonly #journal: Journal
   readonly #snapshots: Snapshots
+  readonly #watchers = new Watchers(POLL_MS)
 
   constructor(path: string, now: () => number) {
     this.#medium = new LmdbMedium(path)
     this.#sessions = new Sessions(this.#medium, now)
     this.#bodies = new Bodies(this.#medium, now)
-    this.#journal = new Journal(this.#medium, this.#sessions, this.#bodies)
+    this.#journal = new Journal(this.#medium, this.#sessions, this.#bodies, new MemberTable(this.#medium))
     this.#snapshots = new Snapshots(this.#medium, this.#sessions, this.#bodies, this.#journal)
   }
 
@@ -69,8 +74,15 @@ class LmdbStore implements Store {
     return this.#sessions.list(prefix, limit, cursor)
   }
 
-  append(key: string, entry: NewEntry) {
-    return this.#journal.append(key, entry)
+  async append(key: string, entry: NewEntry) {
+    const appended = await this.#journal.append(key, entry)
+    const { round, restores } = entry
+    if ((round ?? restores) !== undefined && appended.status === 'appended') this.#watchers.call(key)
+    return appended
+  }
+
+  watch(key: string, listener: () => void) {
+    return this.#watchers.add(key, listener)
   }
 
   entries(key: string, seq: number) {
@@ -115,6 +127,7 @@ class LmdbStore implements Store {
   }
 
   close() {
+    this.#watchers.close()
     return this.#medium.close()
   }
 }

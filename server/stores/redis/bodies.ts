@@ -2,7 +2,7 @@ import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import type { Caller } from './caller.ts'
 import { Gate } from './gate.ts'
-import { bodyKey, headKey, stagedKey } from './keys.ts'
+import { bodyKey, sessionKeys, stagedKey } from './keys.ts'
 
 /** One reply or argument: larger ones hold up the parser and everyone behind them. */
 export const CHUNK = 512 * 1024
@@ -12,6 +12,8 @@ export const PER_PART = 128
 const INLINE = 256 * 1024
 /** Chunks on their way at a time, in and out, all sessions together: some 4 MiB ahead of any small call. */
 const IN_FLIGHT = 8
+/** How long a chunk may wait for those before it. */
+const TURN_MS = 10_000
 /** How long what was sent is kept while nothing more of it comes. */
 const STAGED_MS = 90_000
 
@@ -33,7 +35,7 @@ export interface Kept {
 
 export class Bodies {
   readonly #caller: Caller
-  readonly #gate = new Gate(IN_FLIGHT)
+  readonly #gate = new Gate(IN_FLIGHT, TURN_MS)
 
   constructor(caller: Caller) {
     this.#caller = caller
@@ -53,8 +55,7 @@ export class Bodies {
     let index = 0
     for (const chunk of chunksOf(pieces, CHUNK)) {
       const field = index++
-      const call = this.#gate
-        .run(() => this.#stage(what, key, name, field, chunk))
+      const call = this.#turn(what, () => this.#stage(what, key, name, field, chunk))
         .catch((error: unknown) => {
           fault ??= error
         })
@@ -67,6 +68,10 @@ export class Bodies {
     if (fault === undefined) return { size, parts, chunks, inline: [] }
     this.drop(key, name, parts)
     throw fault
+  }
+
+  #turn<T>(what: string, call: () => Promise<T>): Promise<T> {
+    return this.#gate.run(call, () => this.#caller.unavailable(what, `no turn in ${TURN_MS} ms`))
   }
 
   /** A chunk never comes without an expiry, and all that came before it is given time anew. */
@@ -86,14 +91,13 @@ export class Bodies {
 
   /** Not waited for, and not needed: what was sent and not taken expires. */
   drop(key: string, name: string, parts: number): void {
-    this.#caller.script('drop a body', 'drop', headKey(key), name, parts).catch(() => undefined)
+    this.#caller.script('drop a body', 'drop', sessionKeys(key), name, parts).catch(() => undefined)
   }
 
   /** What the body is, by `names`, and its first chunk; nothing where it is not there. */
   async open(what: string, key: string, name: string, names: readonly string[]): Promise<Kept | undefined> {
-    const reply = await this.#gate.run(() =>
-      this.#caller.command(what, 'hmget', bodyKey(key, name, 0), ...names, '0'),
-    )
+    const at = bodyKey(key, name, 0)
+    const reply = await this.#turn(what, () => this.#caller.command(what, 'hmget', at, ...names, '0'))
     const values = Array.isArray(reply) ? (reply as readonly (Buffer | null)[]) : []
     const fields = names.map((field, i): [string, Buffer | null] => [field, values[i] ?? null])
     if (fields.some(([, value]) => value === null)) return undefined
@@ -122,10 +126,8 @@ export class Bodies {
       while (next < chunks) {
         const index = next++
         const at = bodyKey(key, name, Math.floor(index / PER_PART))
-        place(
-          index,
-          (await this.#gate.run(() => this.#caller.command(what, 'hget', at, index))) as Buffer | null,
-        )
+        const chunk = await this.#turn(what, () => this.#caller.command(what, 'hget', at, index))
+        place(index, chunk as Buffer | null)
       }
     }
     await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, chunks) }, lane))

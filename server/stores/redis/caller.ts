@@ -1,49 +1,39 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { FORMAT } from '../codec.ts'
-import { StateLost, StoreUnavailable } from '../store.ts'
-import { type Client, connect, placeOf } from './client.ts'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { StoreUnavailable } from '../store.ts'
+import { type Client, connect } from './client.ts'
+import { explain, isFinal, passes, reasonOf } from './faults.ts'
+import { type Script, scripts } from './scripts.ts'
+import { placeOf } from './urls.ts'
 
 export type Reply = Buffer | number | null | readonly Reply[]
 type Argument = string | number | Buffer
+type Call = readonly [name: string, ...args: readonly Argument[]]
 
 /** A call that has no answer by then is given up: it may have taken place, or yet do so. */
 const DEADLINE_MS = 5000
+/** How long calls for a session are refused at once after that: those that queued behind it are not to wait each. */
+const SILENCE_MS = 1000
+const PAUSE_MS = 30
+/** How long replicas may take to confirm a write. */
+const CONFIRM_MS = 1000
 
-const read = (name: string): string => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
-
-const load = (name: string) => {
-  const source = `${read('common')}\n${read(name)}`
-  return { source, sha: createHash('sha1').update(source).digest('hex') }
-}
-
-const scripts = {
-  append: load('append'),
-  create: load('create'),
-  delete: load('delete'),
-  drop: load('drop'),
-  entries: load('entries'),
-  get: load('get'),
-  putsnapshot: load('putsnapshot'),
-  snapshot: load('snapshot'),
-  ttl: load('ttl'),
-} as const
-
-export type Script = keyof typeof scripts
-
-/** Replies that say what the server cannot do now; any other error reply is a mistake of ours. */
-const passing =
-  /^(OOM|READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|UNKILLABLE|NOAUTH|WRONGPASS|NOPERM|MOVED|ASK)\b/
-
-/** Sends commands, and sees that each ends, in a reply or in an error that says what was tried. */
+/**
+ * Sends calls, and sees that each ends, in a reply or in an error that says what was tried. While there is time, a
+ * call is sent again whose connection broke: each can be taken twice and is then as if it were taken once.
+ */
 export class Caller {
   readonly client: Client
   readonly #place: string
+  readonly #replicas: number
   #fault: Error | undefined
+  /** Sessions, by hash tag, for which there was no answer just now. */
+  readonly #silent = new Set<string>()
+  #closed = false
 
-  constructor(url: string) {
+  constructor(url: string, replicas: number) {
     this.client = connect(url)
     this.#place = placeOf(url)
+    this.#replicas = replicas
     // Errors of the connection come here; those who wait for a reply are told in their own words.
     this.client.on('error', (error: Error) => {
       this.#fault = error
@@ -54,9 +44,7 @@ export class Caller {
   }
 
   unavailable(what: string, reason: unknown): StoreUnavailable {
-    const given = reason instanceof Error ? reason.message : String(reason)
-    // What ioredis says then is about an option of its own.
-    const message = given.startsWith('Reached the max retries') ? 'no connection' : given
+    const message = reasonOf(reason)
     const fault =
       this.#fault && this.#fault.message !== message ? ` (${this.#fault.message || this.#fault.name})` : ''
     return new StoreUnavailable(`Cannot ${what}: Redis at ${this.#place}: ${message}${fault}`, {
@@ -64,66 +52,128 @@ export class Caller {
     })
   }
 
-  #explain(what: string, error: unknown): unknown {
-    if (!(error instanceof Error) || error instanceof StoreUnavailable) return error
-    // A refused transaction does not say itself why it is.
-    if (error.message.startsWith('EXECABORT') && 'previousErrors' in error) {
-      return this.#explain(what, [error.previousErrors].flat()[0])
+  /** Bound what `call` starts for a key: it is started again while that may help and there is time. */
+  async bounded<T>(what: string, key: string, call: () => Promise<T>): Promise<T> {
+    const lane = key.slice(0, key.indexOf('}') + 1)
+    if (this.#silent.has(lane)) {
+      // Whoever tries again without a pause is not to hold up the event loop.
+      await turn()
+      throw this.unavailable(what, 'no reply to the call before')
     }
-    if (error.name !== 'ReplyError' || passing.test(error.message)) return this.unavailable(what, error)
-    const [code, rest = ''] = error.message.split(/ (.*)/s)
-    if (code === 'LOST') return new StateLost(`Cannot ${what}: ${rest}`)
-    if (code === 'FORMAT') {
-      const found = `it is in storage format ${rest}, this version reads format ${FORMAT}`
-      return new Error(`Cannot ${what}: ${found}`)
-    }
-    return new Error(`Cannot ${what}: Redis at ${this.#place} replied ${error.message}`, { cause: error })
-  }
-
-  async bounded<T>(what: string, call: Promise<T>): Promise<T> {
+    const trial: { over: boolean; last?: unknown } = { over: false }
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.unavailable(what, `no reply in ${DEADLINE_MS} ms`)), DEADLINE_MS)
+      timer = setTimeout(() => {
+        trial.over = true
+        this.#silent.add(lane)
+        setTimeout(() => this.#silent.delete(lane), SILENCE_MS).unref()
+        const said = trial.last instanceof Error && trial.last.name === 'ReplyError'
+        reject(this.unavailable(what, said ? trial.last : `no reply in ${DEADLINE_MS} ms`))
+      }, DEADLINE_MS)
     })
     try {
-      return await Promise.race([call, late])
+      return await Promise.race([this.#tried(call, trial), late])
     } catch (error) {
-      throw this.#explain(what, error)
+      throw explain(what, this.#place, error, (reason) => this.unavailable(what, reason))
     } finally {
       clearTimeout(timer)
     }
   }
 
-  command(what: string, name: string, ...args: readonly Argument[]): Promise<Reply> {
-    return this.bounded(what, this.client.callBuffer(name, ...args) as Promise<Reply>)
-  }
-
-  /** Set a field and have these keys live so long, in one transaction. */
-  async put(what: string, key: string, field: number, bytes: Buffer, keys: readonly string[], ms: number) {
-    const transaction = this.client.multi().hset(key, field, bytes)
-    for (const each of keys) transaction.pexpire(each, ms)
-    const call = transaction.exec().then((replies) => {
-      const fault = replies?.find(([error]) => error !== null)?.[0]
-      if (fault) throw fault
-    })
-    await this.bounded(what, call)
-  }
-
-  script(what: string, name: Script, key: string, ...args: readonly Argument[]): Promise<Reply> {
-    return this.bounded(what, this.#run(name, key, args))
-  }
-
-  async #run(name: Script, key: string, args: readonly Argument[]): Promise<Reply> {
-    const { sha, source } = scripts[name]
-    try {
-      return (await this.client.callBuffer('evalsha', sha, 1, key, ...args)) as Reply
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return (await this.client.callBuffer('eval', source, 1, key, ...args)) as Reply
+  async #tried<T>(call: () => Promise<T>, trial: { over: boolean; last?: unknown }): Promise<T> {
+    for (;;) {
+      try {
+        return await call()
+      } catch (error) {
+        trial.last = error
+        if (!passes(error) || trial.over || this.#closed || isFinal(this.#fault)) throw error
+      }
+      await sleep(PAUSE_MS)
+      if (trial.over) throw trial.last
     }
   }
 
+  command(what: string, ...call: Call): Promise<Reply> {
+    return this.bounded(what, String(call[1] ?? ''), () => this.#send(call))
+  }
+
+  /** A command that writes what is acknowledged: not before so many replicas have it as are asked for. */
+  commit(what: string, ...call: Call): Promise<Reply> {
+    return this.bounded(what, String(call[1] ?? ''), () => this.#confirmed(what, call))
+  }
+
+  script(what: string, name: Script, keys: readonly string[], ...args: readonly Argument[]): Promise<Reply> {
+    return this.#script(what, name, keys, args, (call) => this.#send(call))
+  }
+
+  /** As `script`, and as `commit`. */
+  commitScript(
+    what: string,
+    name: Script,
+    keys: readonly string[],
+    ...args: readonly Argument[]
+  ): Promise<Reply> {
+    return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call))
+  }
+
+  /** Set a field and have these keys live so long, in one transaction. */
+  put(what: string, key: string, field: number, bytes: Buffer, keys: readonly string[], ms: number) {
+    return this.bounded(what, key, async () => {
+      const transaction = this.client.multi().hset(key, field, bytes)
+      for (const each of keys) transaction.pexpire(each, ms)
+      const replies = await transaction.exec()
+      const fault = replies?.find(([error]) => error !== null)?.[0]
+      if (fault) throw fault
+    })
+  }
+
+  #send([name, ...args]: Call): Promise<Reply> {
+    return this.client.callBuffer(name, ...args) as Promise<Reply>
+  }
+
+  #script(
+    what: string,
+    name: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    send: (call: Call) => Promise<Reply>,
+  ): Promise<Reply> {
+    const { sha, source } = scripts[name]
+    const rest = [keys.length, ...keys, ...args] as const
+    return this.bounded(what, keys[0] ?? '', async () => {
+      try {
+        return await send(['evalsha', sha, ...rest])
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+        return send(['eval', source, ...rest])
+      }
+    })
+  }
+
+  /** WAIT counts what its own connection wrote: so both go in one piece, or neither does. */
+  async #confirmed(what: string, call: Call): Promise<Reply> {
+    if (this.#replicas === 0) return this.#send(call)
+    const [name, ...args] = call
+    const pipeline = this.client.pipeline()
+    pipeline.callBuffer(name, ...args)
+    pipeline.wait(this.#replicas, CONFIRM_MS)
+    const [written, confirmed] = (await pipeline.exec()) ?? []
+    if (written?.[0]) {
+      // Only a call that is alone is led to another node of a cluster; the next trial finds it done there.
+      if (/^(MOVED|ASK) /.test(written[0].message)) await this.#send(call)
+      throw written[0]
+    }
+    if (confirmed?.[0]) throw confirmed[0]
+    const count = Number(confirmed?.[1])
+    if (count < this.#replicas) {
+      const found = `${count} of ${this.#replicas} replicas have it after ${CONFIRM_MS} ms`
+      throw this.unavailable(what, `written, but ${found}`)
+    }
+    return written?.[1] as Reply
+  }
+
   close(): void {
+    this.#closed = true
     this.client.disconnect()
   }
 }

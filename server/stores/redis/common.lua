@@ -1,8 +1,11 @@
 -- What the other scripts share: put before each of them when it is loaded.
 --
--- KEYS[1] is always the head of a session, `{stepd:<key>}:head`. All other keys of the session are derived from it
--- and share its hash tag, so they are in the same slot:
+-- KEYS[1] is always the head of a session, `{stepd:<key>}:head`, and KEYS[2] its log. All other keys of the session
+-- are derived from the head and share its hash tag, so they are in the same slot:
 --   …:log             list of references to entries, from the one after the snapshot on
+--   …:open, …:closed  hash: member → digest, of the open round and of that of step `closed`
+--   …:last            hash: member → `<seq> <digest>` of its last entry, beside rounds
+--   …:taken           hash: what was answered to the latest of the entries before that, for a minute
 --   …:b:<name>:<part> hash: bytes of an entry or a snapshot, fields 0, 1, … ; part 0 also says what it is
 --   …:s:<name>:<part> the same while it is being sent; it expires by itself
 -- A reference is `<name>:<number of parts>`.
@@ -10,7 +13,10 @@
 local FORMAT = '1'
 local HEAD = KEYS[1]
 local TAG = string.sub(HEAD, 1, -5)
-local LOG = TAG .. 'log'
+local LOG = KEYS[2]
+local OPEN, CLOSED, LAST = TAG .. 'open', TAG .. 'closed', TAG .. 'last'
+local TAKEN = TAG .. 'taken'
+local TAKEN_MOST, TAKEN_MS = 1024, 60000
 
 local time = redis.call('TIME')
 local NOW = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -37,7 +43,7 @@ end
 -- The session, or nil; and an error reply where it is in another format.
 local function find()
   local f = redis.call('HMGET', HEAD, 'format', 'incarnation', 'ttl', 'seq', 'id', 'step', 'digest', 'base',
-    'snapshot', 'lasts')
+    'snapshot', 'lasts', 'members', 'opened', 'closed', 'names')
   if not f[1] then
     return nil
   end
@@ -47,7 +53,15 @@ local function find()
   return {
     incarnation = f[2], ttl = tonumber(f[3]), seq = tonumber(f[4]), id = f[5], step = tonumber(f[6]), digest = f[7],
     base = tonumber(f[8]), snapshot = f[9], lasts = tonumber(f[10]),
+    -- Not there before the first round, or the first entry of a member.
+    members = tonumber(f[11] or 0), opened = tonumber(f[12] or 0), closed = tonumber(f[13] or 0),
+    names = tonumber(f[14] or 0),
   }
+end
+
+-- When what is written now expires.
+local function lasting(head)
+  return integer(math.max(head.lasts, NOW + 2 * head.ttl))
 end
 
 -- Start the time to live anew. The head's own expiry decides; everything else is made to last for twice that, and
@@ -57,28 +71,101 @@ local function renew(head)
   if NOW + head.ttl <= head.lasts then
     return
   end
-  head.lasts = NOW + 2 * head.ttl
-  local at = integer(head.lasts)
-  redis.call('HSET', HEAD, 'lasts', at)
+  local at, all = lasting(head), true
+  local function extend_key(key)
+    all = redis.pcall('PEXPIREAT', key, at) == 1 and all
+  end
+  local function extend(reference)
+    for _, key in ipairs(parts_of(reference)) do
+      extend_key(key)
+    end
+  end
   redis.call('PEXPIREAT', LOG, at)
+  if head.members > 0 then
+    extend_key(OPEN)
+  end
+  if head.closed > 0 then
+    extend_key(CLOSED)
+  end
+  if head.names > 0 then
+    extend_key(LAST)
+  end
   if head.snapshot ~= '' then
-    each_part(head.snapshot, 'PEXPIREAT', at)
+    extend(head.snapshot)
   end
   for _, reference in ipairs(redis.call('LRANGE', LOG, 0, -1)) do
-    each_part(reference, 'PEXPIREAT', at)
+    extend(reference)
   end
+  -- While a slot is moved some are on another node: then it is tried again the next time.
+  if all then
+    head.lasts = tonumber(at)
+    redis.call('HSET', HEAD, 'lasts', at)
+  end
+end
+
+-- What was answered when an entry was taken: seq, step, previous, digest.
+local function answer_to(id)
+  local answer = redis.call('HMGET', TAG .. 'b:' .. id .. ':0', 'seq', 'step', 'previous', 'digest')
+  return answer[1] and answer
+end
+
+local function remembered(id)
+  local answer = answer_to(id)
+  if answer then
+    return answer
+  end
+  local kept = redis.call('HGET', TAKEN, id)
+  return kept and { string.match(kept, '^(%d+) (%d+) (%S+) (.*)$') }
+end
+
+-- Keep the answer to an entry that is about to go. Its append may yet be sent again: by a client that lost the
+-- connection before it had the answer.
+local function remember(head, reference)
+  local id = string.match(reference, '^(.*):')
+  local answer = answer_to(id)
+  -- Where it is a snapshot, it was one from the start.
+  if not answer or not answer[3] then
+    return
+  end
+  local oldest = integer(tonumber(answer[1]) - TAKEN_MOST)
+  local outdated = redis.call('HGET', TAKEN, oldest)
+  if outdated then
+    redis.call('HDEL', TAKEN, oldest, outdated)
+  end
+  redis.call('HSET', TAKEN, id, table.concat(answer, ' '), answer[1], id)
+  redis.call('PEXPIREAT', TAKEN, integer(math.min(NOW + TAKEN_MS, tonumber(lasting(head)))))
+end
+
+-- Have a body stand for the first `count` entries of the log, up to number `seq`, and for what stood for entries so far.
+local function replace(head, seq, reference, count)
+  local old = count > 0 and redis.call('LRANGE', LOG, 0, count - 1) or {}
+  if head.snapshot ~= '' then
+    old[#old + 1] = head.snapshot
+  end
+  for _, each in ipairs(old) do
+    remember(head, each)
+    each_part(each, 'UNLINK')
+  end
+  redis.call('LTRIM', LOG, count, -1)
+  redis.call('HSET', HEAD, 'base', seq, 'snapshot', reference)
+  head.snapshot = reference
 end
 
 -- Remove all keys of the session, also what is left of one that has expired.
 local function forget()
-  for _, reference in ipairs(redis.call('LRANGE', LOG, 0, -1)) do
-    each_part(reference, 'UNLINK')
-  end
+  local references = redis.call('LRANGE', LOG, 0, -1)
   local snapshot = redis.call('HGET', HEAD, 'snapshot')
   if snapshot and snapshot ~= '' then
-    each_part(snapshot, 'UNLINK')
+    references[#references + 1] = snapshot
   end
-  return redis.call('UNLINK', HEAD, LOG)
+  redis.call('UNLINK', HEAD, LOG)
+  -- What is on another node, as its slot is being moved, expires there.
+  redis.pcall('UNLINK', TAKEN, OPEN, CLOSED, LAST)
+  for _, reference in ipairs(references) do
+    for _, key in ipairs(parts_of(reference)) do
+      redis.pcall('UNLINK', key)
+    end
+  end
 end
 
 -- Remove what was sent under `name` and is not taken.
@@ -111,13 +198,17 @@ local function place(head, name, parts, fields, inline)
     end
   end
   redis.call('HSET', TAG .. 'b:' .. name .. ':0', 'format', FORMAT, unpack(fields))
-  each_part(name .. ':' .. parts, 'PEXPIREAT', integer(head.lasts))
+  each_part(name .. ':' .. parts, 'PEXPIREAT', lasting(head))
+end
+
+-- Where a session is: seq, id, step, digest, and members and age of the open round; empty where there is none.
+local function position(head)
+  local open = head.members > 0
+  return integer(head.seq), head.id, integer(head.step), head.digest, open and integer(head.members) or '',
+    open and integer(math.max(0, NOW - head.opened)) or ''
 end
 
 local function session(head)
   local f = redis.call('HMGET', HEAD, 'record', 'created')
-  return {
-    head.incarnation, f[1], integer(head.seq), head.id, integer(head.step), head.digest, f[2], integer(head.ttl),
-    integer(NOW + head.ttl),
-  }
+  return { head.incarnation, f[1], f[2], integer(head.ttl), integer(NOW + head.ttl), position(head) }
 end

@@ -1,6 +1,6 @@
 -- Forget a session and all its bytes.
 --
--- KEYS[1]  head
+-- KEYS[1]  head   KEYS[2]  log
 -- Result   1, or 0 where there was none
 
 local there = redis.call('EXISTS', HEAD)

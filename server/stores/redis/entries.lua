@@ -1,6 +1,6 @@
 -- Where the entries after a given one are.
 --
--- KEYS[1]  head
+-- KEYS[1]  head   KEYS[2]  log
 -- ARGV[1]  number of the entry to start after   ARGV[2]  how many at most
 -- Result   incarnation, seq of the first reference, references; nothing where there is no session
 

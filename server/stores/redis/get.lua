@@ -1,7 +1,7 @@
 -- Read a session and start its time to live anew.
 --
--- KEYS[1]  head
--- Result   incarnation, record, seq, id, step, digest, created, ttl, expires; nothing where there is none
+-- KEYS[1]  head   KEYS[2]  log
+-- Result   incarnation, record, created, ttl, expires, position; nothing where there is none
 
 local head, fault = find()
 if fault or not head then

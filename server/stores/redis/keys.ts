@@ -2,11 +2,25 @@
 const PREFIX = 'stepd'
 
 export const headKey = (key: string): string => `{${PREFIX}:${key}}:head`
+const logKey = (key: string): string => `{${PREFIX}:${key}}:log`
 export const bodyKey = (key: string, name: string, part: number): string =>
   `{${PREFIX}:${key}}:b:${name}:${part}`
 export const stagedKey = (key: string, name: string, part: number): string =>
   `{${PREFIX}:${key}}:s:${name}:${part}`
 export const valueKey = (key: string): string => `${PREFIX}:value:${key}`
+
+/**
+ * What each script is told of: where a slot is being moved, a script whose keys are not all on one node is not run.
+ */
+export const sessionKeys = (key: string): readonly string[] => [headKey(key), logKey(key)]
+/** With the key that it is to make, which is on no node yet: nothing is written into a slot that is being moved. */
+export const newBodyKeys = (key: string, name: string): readonly string[] => [
+  ...sessionKeys(key),
+  bodyKey(key, name, 0),
+]
+
+/** Where `append.lua` tells of a closed round: the head of its session. */
+export const closedChannel = `${PREFIX}:closed`
 
 /** Between what the key of a head, or of a value, starts and ends with. */
 export const headShape = { before: `{${PREFIX}:`, after: '}:head' } as const

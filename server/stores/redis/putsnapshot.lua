@@ -1,6 +1,6 @@
 -- Put a snapshot in place of the present one and drop the entries that it stands for.
 --
--- KEYS[1]  head
+-- KEYS[1]  head          KEYS[2]  log                KEYS[3]  part 0 of the body to be
 -- ARGV[1]  incarnation   ARGV[2]  name of the body   ARGV[3]  seq and
 -- ARGV[4]  id of the entry that it stands for        ARGV[5]  meta
 -- ARGV[6]  size          ARGV[7]  number of parts    ARGV[8]  number of chunks
@@ -51,14 +51,5 @@ end
 place(head, name, parts, {
   'seq', ARGV[3], 'id', ARGV[4], 'meta', ARGV[5], 'size', ARGV[6], 'chunks', ARGV[8],
 }, inline)
-if seq > start then
-  for _, old in ipairs(redis.call('LRANGE', LOG, 0, seq - start - 1)) do
-    each_part(old, 'UNLINK')
-  end
-  redis.call('LTRIM', LOG, seq - start, -1)
-end
-if head.snapshot ~= '' then
-  each_part(head.snapshot, 'UNLINK')
-end
-redis.call('HSET', HEAD, 'base', ARGV[3], 'snapshot', reference)
+replace(head, ARGV[3], reference, seq - start)
 return 'put'

@@ -2,7 +2,7 @@ import { expectFormat } from '../codec.ts'
 import { type Entry, type Snapshot, StateLost } from '../store.ts'
 import type { Bodies, Kept } from './bodies.ts'
 import type { Caller } from './caller.ts'
-import { headKey } from './keys.ts'
+import { sessionKeys } from './keys.ts'
 import { list, nameOf, number, text } from './replies.ts'
 
 /** References to entries in one reply. */
@@ -26,7 +26,7 @@ export class Reader {
   /** Where the entries after `seq` are: the first of them is number `from`. */
   async #references(key: string, seq: number, limit: number) {
     const what = `read entries of session "${key}"`
-    const reply = list(await this.#caller.script(what, 'entries', headKey(key), seq, limit))
+    const reply = list(await this.#caller.script(what, 'entries', sessionKeys(key), seq, limit))
     return { incarnation: text(reply[0]), from: number(reply[1]), names: list(reply[2]).map(nameOf) }
   }
 
@@ -69,7 +69,7 @@ export class Reader {
     const what = `the snapshot of session "${key}"`
     let lost: { readonly reference: string; readonly error: StateLost } | undefined
     for (;;) {
-      const reference = text(await this.#caller.script(`read ${what}`, 'snapshot', headKey(key)))
+      const reference = text(await this.#caller.script(`read ${what}`, 'snapshot', sessionKeys(key)))
       if (reference === '') return undefined
       if (reference === lost?.reference) throw lost.error
       const name = nameOf(reference)

@@ -4,23 +4,29 @@ import type { StoreOptions } from '../options.ts'
 import type { Appended, NewEntry, NewSnapshot, Store, StoredSession } from '../store.ts'
 import { Bodies, PER_PART } from './bodies.ts'
 import { Caller } from './caller.ts'
-import { headKey, headShape, valueKey, valueShape } from './keys.ts'
+import { Closings } from './closings.ts'
+import { headShape, newBodyKeys, sessionKeys, valueKey, valueShape } from './keys.ts'
 import { refuseEviction } from './policy.ts'
 import { Reader } from './reader.ts'
-import { headOf, list, sessionOf, text } from './replies.ts'
+import { appendedOf, list, sessionOf, sharingOf, text } from './replies.ts'
 import { scan } from './scan.ts'
 
-/** One master, or a cluster of them. Their clock counts; what is acknowledged is kept as well as they keep it. */
+/**
+ * One master, also one that sentinels name, or a cluster of masters. Their clock counts; what is acknowledged is kept
+ * as well as they keep it.
+ */
 class RedisStore implements Store {
   readonly name = 'redis'
   readonly #caller: Caller
   readonly #bodies: Bodies
   readonly #reader: Reader
+  readonly #closings: Closings
 
   constructor(caller: Caller) {
     this.#caller = caller
     this.#bodies = new Bodies(caller)
     this.#reader = new Reader(caller, this.#bodies)
+    this.#closings = new Closings(caller.client)
   }
 
   async create(
@@ -29,48 +35,46 @@ class RedisStore implements Store {
   ) {
     const what = `create session "${key}"`
     const bytes = Buffer.from(record)
-    const reply = await this.#caller.script(what, 'create', headKey(key), incarnation, bytes, ttl)
+    const reply = await this.#caller.commitScript(what, 'create', sessionKeys(key), incarnation, bytes, ttl)
     const session = sessionOf(list(reply))
     return { created: session.incarnation === incarnation, session }
   }
 
   async get(key: string) {
-    const reply = await this.#caller.script(`read session "${key}"`, 'get', headKey(key))
+    const reply = await this.#caller.script(`read session "${key}"`, 'get', sessionKeys(key))
     return reply === null ? undefined : sessionOf(list(reply))
   }
 
   async setTtl(key: string, ttl: number) {
     const what = `set the time to live of session "${key}"`
-    return (await this.#caller.script(what, 'ttl', headKey(key), ttl)) === 1
+    return (await this.#caller.commitScript(what, 'ttl', sessionKeys(key), ttl)) === 1
   }
 
   async delete(key: string) {
-    return (await this.#caller.script(`delete session "${key}"`, 'delete', headKey(key))) === 1
+    return (await this.#caller.script(`delete session "${key}"`, 'delete', sessionKeys(key))) === 1
   }
 
   list(prefix: string, limit: number, cursor?: string) {
     return scan(this.#caller, headShape, prefix, limit, cursor)
   }
 
-  async append(key: string, { id, meta, body, incarnation, after, advance }: NewEntry): Promise<Appended> {
+  async append(key: string, entry: NewEntry): Promise<Appended> {
+    const { id, meta, body, incarnation, after, advance } = entry
     const what = `append to session "${key}"`
     const bytes = Buffer.from(meta)
     const { size, parts, chunks, inline } = await this.#bodies.send(what, key, id, body)
+    const keys = newBodyKeys(key, id)
     const step = [after ?? '', advance ? 1 : 0, advance?.digest ?? ''] as const
-    const rest = [bytes, size, parts, chunks, PER_PART, ...inline] as const
-    const reply = await this.#caller.script(what, 'append', headKey(key), incarnation, id, ...step, ...rest)
-    const [status, ...head] = list(reply)
-    switch (text(status)) {
-      case 'appended':
-        return { status: 'appended', head: headOf(head), previous: text(head[4]) }
-      case 'refused':
-        return { status: 'refused', head: headOf(head) }
-      case 'missing':
-        return { status: 'missing' }
-      default:
-        this.#bodies.drop(key, id, parts)
-        throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
-    }
+    const rest = [bytes, size, parts, chunks, PER_PART, ...sharingOf(entry), ...inline] as const
+    const reply = await this.#caller.commitScript(what, 'append', keys, incarnation, id, ...step, ...rest)
+    const appended = appendedOf(list(reply))
+    if (appended !== undefined) return appended
+    this.#bodies.drop(key, id, parts)
+    throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
+  }
+
+  watch(key: string, listener: () => void) {
+    return this.#closings.watch(key, listener)
   }
 
   entries(key: string, seq: number) {
@@ -89,7 +93,7 @@ class RedisStore implements Store {
     const { size, parts, chunks, inline } = await this.#bodies.send(what, key, name, body)
     const rest = [seq, id, bytes, size, parts, chunks, PER_PART, ...inline] as const
     const status = text(
-      await this.#caller.script(what, 'putsnapshot', headKey(key), incarnation, name, ...rest),
+      await this.#caller.script(what, 'putsnapshot', newBodyKeys(key, name), incarnation, name, ...rest),
     )
     if (status === 'unsent') {
       this.#bodies.drop(key, name, parts)
@@ -108,7 +112,7 @@ class RedisStore implements Store {
 
   async putValue(key: string, value: Uint8Array) {
     const bytes = Buffer.concat([Uint8Array.of(FORMAT), value])
-    await this.#caller.command(`put value "${key}"`, 'set', valueKey(key), bytes)
+    await this.#caller.commit(`put value "${key}"`, 'set', valueKey(key), bytes)
   }
 
   async deleteValue(key: string) {
@@ -124,6 +128,7 @@ class RedisStore implements Store {
   }
 
   async close() {
+    this.#closings.close()
     this.#caller.close()
   }
 }
@@ -131,9 +136,9 @@ class RedisStore implements Store {
 /** Rejects with `StoreUnavailable` where nothing answers, and with an error where keys could be evicted. */
 export const openRedisStore = async (
   url: string,
-  { warn = console.warn }: StoreOptions = {},
+  { warn = console.warn, replicas = 0 }: StoreOptions = {},
 ): Promise<Store> => {
-  const caller = new Caller(url)
+  const caller = new Caller(url, replicas)
   try {
     await refuseEviction(caller, warn)
     return new RedisStore(caller)

@@ -1,6 +1,6 @@
 -- Change the time to live and start it anew.
 --
--- KEYS[1]  head
+-- KEYS[1]  head   KEYS[2]  log
 -- ARGV[1]  ttl in ms
 -- Result   1, or 0 where there is no session
 

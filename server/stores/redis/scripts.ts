@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+const read = (name: string): string => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
+
+const load = (name: string) => {
+  const source = `${read('common')}\n${read(name)}`
+  return { source, sha: createHash('sha1').update(source).digest('hex') }
+}
+
+export const scripts = {
+  append: load('append'),
+  create: load('create'),
+  delete: load('delete'),
+  drop: load('drop'),
+  entries: load('entries'),
+  get: load('get'),
+  putsnapshot: load('putsnapshot'),
+  snapshot: load('snapshot'),
+  ttl: load('ttl'),
+} as const
+
+export type Script = keyof typeof scripts

@@ -1,0 +1,56 @@
+import { createConnection, createServer, type Socket } from 'node:net'
+
+export interface Proxy {
+  readonly port: number
+  /** Cut the connection that brings an answer with these bytes, before it is handed on, and let no other through. */
+  readonly cutAt: (bytes: string) => Promise<void>
+  /** Let connections through again. */
+  readonly mend: () => void
+  readonly stop: () => Promise<void>
+}
+
+/** Stands between a client and a server on loopback. */
+export const startProxy = async (to: number): Promise<Proxy> => {
+  const sockets = new Set<Socket>()
+  let cut: { readonly bytes: string; readonly done: () => void } | undefined
+  let broken = false
+  const server = createServer((near) => {
+    if (broken) return void near.destroy()
+    const far = createConnection(to, '127.0.0.1')
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => undefined)
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+    near.on('data', (data) => far.write(data))
+    far.on('data', (data) => {
+      if (cut === undefined || !data.includes(cut.bytes)) return void near.write(data)
+      broken = true
+      near.destroy()
+      cut.done()
+      cut = undefined
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    cutAt: (bytes) =>
+      new Promise((done) => {
+        cut = { bytes, done }
+      }),
+    mend: () => {
+      broken = false
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

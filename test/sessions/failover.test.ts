@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TestApp } from '../app.ts'
+import { ask, type RedisServer, startRedis, startSentinel } from '../redis.ts'
+import { Trainer } from './trainer.ts'
+
+const settings = { 'repl-diskless-sync-delay': '0', 'repl-ping-replica-period': '1' }
+
+/** A master with replicas, and three sentinels that agree by two. */
+const startReplicated = async (count: number) => {
+  const start = () => startRedis(settings)
+  const [master, ...replicas] = await Promise.all([start(), ...Array.from({ length: count }, start)])
+  assert.ok(master)
+  for (const replica of replicas) await ask(replica, 'REPLICAOF', '127.0.0.1', master.port)
+  for (const replica of replicas)
+    while (!/master_link_status:up/.test(String(await ask(replica, 'INFO', 'replication')))) await sleep(20)
+  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel('steps', master.port, 2)))
+  const [first] = sentinels
+  assert.ok(first)
+  // They learn of the replica, and of each other, from the master.
+  const known = async () => {
+    const reply = (await ask(first, 'SENTINEL', 'MASTER', 'steps')) as string[]
+    const of = (name: string) => Number(reply[reply.indexOf(name) + 1])
+    return of('num-slaves') === count && of('num-other-sentinels') === 2
+  }
+  while (!(await known())) await sleep(50)
+  return {
+    master,
+    replicas,
+    url: `redis-sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/steps/0`,
+    stop: async () => {
+      await Promise.all([...sentinels, master, ...replicas].map((server) => server.stop()))
+    },
+  }
+}
+
+/** Cut all replicas off, and let them come back only when this is undone. */
+const cutOff = async (master: RedisServer) => {
+  await ask(master, 'ACL', 'SETUSER', 'default', '-psync', '-sync')
+  await ask(master, 'CLIENT', 'KILL', 'TYPE', 'replica')
+}
+
+describe('a failover by sentinels', { timeout: 180_000, concurrency: true }, () => {
+  describe('where steps wait for a replica', { concurrency: 1 }, () => {
+    let redis: Awaited<ReturnType<typeof startReplicated>>
+    let app: TestApp
+    let trainer: Trainer
+    before(async () => {
+      // Of two, so that the one that takes over has a replica as well.
+      redis = await startReplicated(2)
+      app = await TestApp.start({ store: redis.url, redisWait: 1 })
+      trainer = await Trainer.open(app, 60)
+    })
+    after(async () => {
+      await app.close()
+      await redis.stop()
+    })
+
+    it('a step that no replica has is not acknowledged, and known when it is sent again', async () => {
+      await trainer.step()
+      await cutOff(redis.master)
+      assert.equal((await trainer.send()).status, 503)
+      await ask(redis.master, 'ACL', 'SETUSER', 'default', '+psync', '+sync')
+      const { step } = (await app.send('GET', trainer.path)).body
+      assert.equal(step, 2)
+      let answer = await trainer.send(2)
+      for (; answer.status === 503; answer = await trainer.send(2)) await sleep(50)
+      assert.equal(answer.body.replayed, true)
+    })
+
+    it('loses none that was acknowledged', async () => {
+      let killed: Promise<void> | undefined
+      while (trainer.next <= 60) {
+        if (trainer.next === 20) killed ??= redis.master.kill()
+        // Sentinels take their time where the machine has other work.
+        await trainer.step(60_000)
+      }
+      await killed
+      assert.equal((await app.send('GET', trainer.path)).body.step, 60)
+      const roles = redis.replicas.map(async (replica) => String(await ask(replica, 'ROLE')))
+      assert.equal((await Promise.all(roles)).filter((role) => role.startsWith('master')).length, 1)
+    })
+  })
+
+  it('that loses a step says so by step_gap, where none waits for a replica', async () => {
+    const redis = await startReplicated(1)
+    const app = await TestApp.start({ store: redis.url })
+    try {
+      const trainer = await Trainer.open(app, 8)
+      for (let i = 0; i < 3; i++) await trainer.step()
+      const head = async (server: RedisServer) =>
+        String(await ask(server, 'HGET', '{stepd:public/run}:head', 'step'))
+      while ((await head(redis.replicas[0] ?? redis.master)) !== '3') await sleep(10)
+      await cutOff(redis.master)
+      await trainer.step()
+      assert.equal(trainer.next, 5)
+      await redis.master.kill()
+      let answer = await trainer.send(5)
+      for (; answer.status === 503; answer = await trainer.send(5)) await sleep(50)
+      assert.equal(answer.status, 409)
+      assert.equal(answer.body.code, 'step_gap')
+      assert.equal(answer.body.current_step, 3)
+      // The client goes back to where the session is: what follows is what would have been.
+      trainer.next = 4
+      for (let i = 0; i < 5; i++) assert.equal(await trainer.step(), 0)
+    } finally {
+      await app.close()
+      await redis.stop()
+    }
+  })
+})

@@ -20,6 +20,24 @@ const NamedBins = Type.Unsafe<Record<string, Uint8Array>>({
 export const Buffer = Type.Union([Bin, NamedBins])
 export type Buffer = Static<typeof Buffer>
 
+/**
+ * Some rows of a tensor: their numbers, I32, each once and in any order, and their elements in the same order. A row is
+ * what lies at one place of the first axis.
+ */
+export const RowsBin = Type.Object({ rows: Bin, data: Bin }, closed)
+export type RowsBin = Static<typeof RowsBin>
+
+/** A buffer that of some tensors may hold certain rows only: then it is a named one. */
+const NamedParts = Type.Unsafe<Record<string, Uint8Array | RowsBin>>({
+  type: 'object',
+  additionalProperties: {
+    anyOf: [{ bin: true }, RowsBin],
+    description: 'bytes: a msgpack bin, or {rows, data}, both of them bins',
+  },
+})
+export const RowsBuffer = Type.Union([Bin, NamedParts])
+export type RowsBuffer = Static<typeof RowsBuffer>
+
 export const TensorSpec = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1024 }),
@@ -47,6 +65,12 @@ const Numbers = Type.Unsafe<Record<string, number>>({
 })
 const Hyperparams = Numbers
 
+const Aggregate = Type.Enum(['mean', 'sum'])
+const Staleness = Type.String({
+  pattern: '^(none|inverse|reject:(0|[1-9][0-9]{0,8}))$',
+  description: 'none, inverse, or reject:<n>',
+})
+
 /** `PUT /v1/sessions/{id}` */
 export const OpenRequest = Type.Object(
   {
@@ -56,6 +80,11 @@ export const OpenRequest = Type.Object(
     params_dtype: Type.Optional(Dtype),
     ttl_s: Type.Optional(Ttl),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff })),
+    workers: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024 })),
+    aggregate: Type.Optional(Aggregate),
+    quorum: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
+    deadline_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400_000 })),
+    staleness: Type.Optional(Staleness),
   },
   closed,
 )
@@ -72,6 +101,10 @@ export const SessionReply = Type.Object({
   hyperparams: Hyperparams,
   state_bytes: Type.Integer(),
   workers: Type.Integer(),
+  aggregate: Type.Optional(Aggregate),
+  quorum: Type.Optional(Type.Integer()),
+  deadline_ms: Type.Optional(Type.Integer()),
+  staleness: Type.Optional(Staleness),
   ttl_s: Type.Integer(),
   created: Type.String(),
   expires_at: Type.String(),
@@ -95,9 +128,9 @@ export const Want = Type.Object(
 )
 
 const gradients = {
-  grads: Buffer,
+  grads: RowsBuffer,
   dtype: Type.Optional(Dtype),
-  params: Type.Optional(Buffer),
+  params: Type.Optional(RowsBuffer),
   params_dtype: Type.Optional(Dtype),
   value: Type.Optional(Type.Number()),
   want: Type.Optional(Want),
@@ -109,6 +142,11 @@ export const StepRequest = Type.Object(
     step: Type.Optional(Type.Integer({ minimum: 1 })),
     ...gradients,
     hyperparams: Type.Optional(Hyperparams),
+    worker: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    seq: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    base: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    weight: Type.Optional(Type.Number({ minimum: 1e-9, maximum: 1e9 })),
+    wait_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: 300_000 })),
     schema_hash: Type.Optional(Type.String()),
   },
   closed,
@@ -118,8 +156,8 @@ export type StepRequest = Static<typeof StepRequest>
 export const Stats = Numbers
 
 const computed = {
-  updates: Type.Optional(Buffer),
-  params: Type.Optional(Buffer),
+  updates: Type.Optional(RowsBuffer),
+  params: Type.Optional(RowsBuffer),
   stats: Type.Optional(Stats),
 }
 export const StepReply = Type.Object({
@@ -155,7 +193,83 @@ export const ListQuery = Type.Object(
 export const DescribeQuery = Type.Object({ plan: Type.Optional(Type.Enum(['0', '1'])) }, closed)
 
 /** `GET /v1/sessions/{id}/params` */
-export const ParamsQuery = Type.Object({ dtype: Type.Optional(Dtype) }, closed)
+export const ParamsQuery = Type.Object(
+  { dtype: Type.Optional(Dtype), of: Type.Optional(Type.Enum(['params', 'eval'])) },
+  closed,
+)
+
+/** `POST /v1/sessions/{id}/fork` */
+export const ForkRequest = Type.Object({ id: SessionId }, closed)
+
+/** `GET /v1/sessions/{id}/history` */
+export const HistoryQuery = Type.Object(
+  {
+    since: Type.Optional(
+      Type.String({
+        pattern: '^(0|[1-9][0-9]{0,15})$',
+        description: 'the seq of something that happened, or 0',
+      }),
+    ),
+  },
+  closed,
+)
+export const HistoryReply = Type.Object({
+  step: Type.Integer(),
+  begins: Type.Integer(),
+  happened: Type.Array(
+    Type.Object({
+      seq: Type.Integer(),
+      step: Type.Integer(),
+      kind: Type.Enum(['params', 'hyperparams', 'step', 'state']),
+      hyperparams: Type.Optional(Hyperparams),
+      value: Type.Optional(Type.Number()),
+      workers: Type.Optional(Type.Integer()),
+      stats: Type.Optional(Stats),
+    }),
+  ),
+})
+
+/** `GET /v1/sessions` */
+export const SessionsReply = Type.Object({
+  sessions: Type.Array(Type.Object({ id: Type.String() })),
+  cursor: Type.Optional(Type.String()),
+})
+
+/** `GET /v1/chains` */
+export const ChainsReply = Type.Object({
+  chains: Type.Array(Type.Object({ name: Type.String() })),
+  cursor: Type.Optional(Type.String()),
+})
+
+/** `GET /v1/transformations` */
+export const TransformationsReply = Type.Object({
+  transformations: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      kind: Type.Enum(['transformation', 'optimizer', 'schedule', 'condition']),
+      formula: Type.String(),
+      reference: Type.String(),
+      options: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          type: Type.String(),
+          required: Type.Boolean(),
+          keyword_only: Type.Boolean(),
+          default: Type.Optional(Type.Unknown()),
+        }),
+      ),
+    }),
+  ),
+  unavailable: Type.Array(Type.Object({ name: Type.String() })),
+})
+
+/** `GET /readyz` */
+export const ReadyReply = Type.Object({
+  status: Type.String(),
+  store: Type.String(),
+  engine: Type.String(),
+  numerics: Type.String(),
+})
 
 /** A problem as RFC 9457 has it, and `code`, by which a program tells problems apart. */
 export const ProblemReply = Type.Object({

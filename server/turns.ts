@@ -44,6 +44,20 @@ export class Turns {
     }
   }
 
+  /** Through things of a size in bytes that are gone through in order, some at a time: also small ones take their time. */
+  async rows(count: number, size: number, work: (begin: number, end: number) => void): Promise<void> {
+    const each = Math.max(size, this.#most / 2 ** 14)
+    for (let begin = 0; begin < count; ) {
+      const end = Math.min(count, begin + Math.max(1, Math.floor((this.#most - this.#done) / each)))
+      work(begin, end)
+      this.#done += (end - begin) * each
+      begin = end
+      if (this.#done < this.#most) continue
+      this.#done = 0
+      await setImmediate()
+    }
+  }
+
   /** The pieces back to back, in memory of their own. */
   async join(pieces: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
     const whole = new Uint8Array(sizeOf(pieces))

@@ -49,6 +49,28 @@ test('little is done at once, much in turns, and many little ones as one of much
   assert.ok((await turnsDuring(small)) >= 8)
 })
 
+test('rows are gone through in order, some at a time: large ones by their bytes, small ones by their number', async () => {
+  for (const [count, size] of [
+    [50, 20],
+    [3, 1000],
+    [100_000, 1],
+    [0, 8],
+  ] as const) {
+    const seen: number[] = []
+    const turns = await turnsDuring(() =>
+      new Turns(100).rows(count, size, (from, to) => {
+        for (let i = from; i < to; i++) seen.push(i)
+      }),
+    )
+    assert.deepEqual(
+      seen,
+      Array.from({ length: count }, (_, i) => i),
+    )
+    const least = Math.min(count, Math.floor((count * size) / 100)) - 1
+    assert.ok(turns >= least, `${turns} turns for ${count} rows of ${size} bytes`)
+  }
+})
+
 test('joined: a copy of all pieces', async () => {
   const pieces = [bytes(300_000), bytes(2_000_000, 1), bytes(7, 2)]
   const joined = await new Turns().join(pieces)

@@ -1,5 +1,6 @@
 import type { Chain } from './chains.ts'
-import { open, type Session, type Spec, type WorkerOptions } from './session.ts'
+import { open, pathOf, Session, type SessionInfo, type Spec, type WorkerOptions } from './session.ts'
+import { putState } from './state.ts'
 import { fromWire, type Gradients, type TensorSpec, toWire } from './tensors.ts'
 import { type ConnectOptions, Transport } from './transport.ts'
 
@@ -51,6 +52,20 @@ export class Stepd {
   /** Create the session, or attach to the one that exists with the same spec; without a spec, only attach. */
   open(id: string, spec: Spec & WorkerOptions = {}, signal?: AbortSignal): Promise<Session> {
     return open(this.#transport, id, spec, signal)
+  }
+
+  /**
+   * Put a session at the state of a file, wherever it is, or make it. Not sent again by itself: others may have taken
+   * steps in between.
+   */
+  async importState(
+    id: string,
+    file: Uint8Array,
+    { worker, seq }: WorkerOptions = {},
+    signal?: AbortSignal,
+  ): Promise<Session> {
+    const info = await putState(this.#transport, pathOf(id), file, undefined, signal)
+    return new Session(this.#transport, info as SessionInfo, worker, seq)
   }
 
   async sessions(query: Query = {}, signal?: AbortSignal): Promise<SessionPage> {

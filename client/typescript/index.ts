@@ -23,6 +23,7 @@ export {
 } from './client.ts'
 export { ConnectionError, type Problem, StepdError } from './errors.ts'
 export type { Session, SessionInfo, Spec, StepOptions, StepResult, WorkerOptions } from './session.ts'
+export type { Happening, History } from './state.ts'
 export {
   applyUpdates,
   type Gradients,

@@ -1,6 +1,7 @@
 import type { Chain } from './chains.ts'
 import { StepdError } from './errors.ts'
 import { readSafetensors } from './safetensors.ts'
+import { type History, putState } from './state.ts'
 import { fromWire, type Gradients, type TensorSpec, type Tensors, toWire, type WireDtype } from './tensors.ts'
 import type { Transport } from './transport.ts'
 
@@ -90,7 +91,7 @@ export type StepResult<Form extends Gradients, Of extends 'updates' | 'params'> 
   readonly stats?: Readonly<Record<string, number>>
 } & { readonly [of in Of]: Form }
 
-const pathOf = (id: string): string => `/v1/sessions/${encodeURIComponent(id)}`
+export const pathOf = (id: string): string => `/v1/sessions/${encodeURIComponent(id)}`
 
 /** Create the session, or attach to the one that exists with the same spec. */
 export async function open(
@@ -201,6 +202,33 @@ export class Session {
     const { tensors, metadata } = readSafetensors(file)
     if (this.#info.workers !== 1) this.#step = Number(metadata.step)
     return tensors
+  }
+
+  /** All of its state at the latest step, as a safetensors file: for `importState`, and for Python's `safetensors`. */
+  async exportState(signal?: AbortSignal): Promise<Uint8Array> {
+    return (await this.#transport.get(`${this.#path}/state`, signal)) as Uint8Array
+  }
+
+  /**
+   * Go back, or ahead, to the state of a file. Refused as `precondition_failed` where the session is not at the
+   * `currentStep` that this client knows of.
+   */
+  async importState(file: Uint8Array, signal?: AbortSignal): Promise<SessionInfo> {
+    this.#info = (await putState(this.#transport, this.#path, file, this.#step, signal)) as SessionInfo
+    this.#step = this.#info.step
+    return this.#info
+  }
+
+  /** Copy the session as it is now to another id. A copy of it that is there is left as it is. */
+  async fork(id: string, worker: WorkerOptions = {}, signal?: AbortSignal): Promise<Session> {
+    const call = { method: 'POST', path: `${this.#path}/fork`, body: { id }, safe: true, signal } as const
+    const info = (await this.#transport.call(call)) as SessionInfo
+    return new Session(this.#transport, info, worker.worker, worker.seq)
+  }
+
+  /** The latest of what happened to it: steps with their stats, changes of hyperparams. */
+  async history(since = 0, signal?: AbortSignal): Promise<History> {
+    return (await this.#transport.get(`${this.#path}/history?since=${since}`, signal)) as History
   }
 
   /** Replace options from the next step on. Not sent again by itself: it carries no number that would tell. */

@@ -33,6 +33,10 @@ export interface Call {
   /** Path below the server's address, with its query. */
   readonly path: string
   readonly body?: Readonly<Record<string, unknown>>
+  /** In place of `body`: the bytes of a safetensors file. */
+  readonly file?: Uint8Array
+  /** The step that the session must be at. */
+  readonly match?: number
   /** Whether the request may be sent again when it is not known if it was taken. */
   readonly safe: boolean
   readonly signal?: AbortSignal | undefined
@@ -43,6 +47,7 @@ const packr = new Packr({ useRecords: false, variableMapSize: true })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
 
 const MSGPACK = 'application/msgpack'
+const FILE = 'application/octet-stream'
 const DEFAULTS: Retry = { attempts: 8, baseMs: 100, capMs: 10_000, totalMs: 120_000 }
 
 export class Transport {
@@ -55,7 +60,7 @@ export class Transport {
   constructor(url: string, { key, retry, timeoutMs = 60_000, fetch: send }: ConnectOptions = {}) {
     this.#base = addressOf(url)
     this.#headers = {
-      accept: `${MSGPACK}, application/octet-stream`,
+      accept: `${MSGPACK}, ${FILE}`,
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
     }
     this.#retry = { ...DEFAULTS, ...retry }
@@ -71,7 +76,7 @@ export class Transport {
   async call(call: Call): Promise<unknown> {
     const { attempts, baseMs, capMs, totalMs } = this.#retry
     const until = Date.now() + totalMs
-    const body = call.body === undefined ? undefined : encode(call.body)
+    const body = bodyOf(call)
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#once(call, body, Math.max(1, Math.min(this.#timeoutMs, until - Date.now())))
@@ -105,7 +110,7 @@ export class Transport {
     try {
       const response = await this.#fetch(url, {
         method,
-        headers: body === undefined ? this.#headers : { ...this.#headers, 'content-type': MSGPACK },
+        headers: { ...this.#headers, ...headersOf(call) },
         signal: controller.signal,
         ...(body === undefined ? {} : { body }),
       })
@@ -130,6 +135,16 @@ function addressOf(url: string): string {
     )
   return new URL(url).href.replace(/\/+$/, '')
 }
+
+const headersOf = ({ body, file, match }: Call): Readonly<Record<string, string>> => ({
+  ...(body === undefined && file === undefined
+    ? {}
+    : { 'content-type': file === undefined ? MSGPACK : FILE }),
+  ...(match === undefined ? {} : { 'if-match': `"${match}"` }),
+})
+
+const bodyOf = ({ body, file }: Call): BodyInit | undefined =>
+  body === undefined ? (file as Uint8Array<ArrayBuffer> | undefined) : encode(body)
 
 /** Fields left undefined are left out: msgpack has no such value. */
 function encode(body: Readonly<Record<string, unknown>>): BodyInit {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { arithmetic, silence } from './arithmetic.ts'
 import { copies } from './copies.ts'
+import { embeddings } from './embeddings.ts'
 import { footprint } from './footprint.ts'
 import { kernels } from './kernels.ts'
 import { latency } from './latency.ts'
@@ -23,6 +24,7 @@ const parts: readonly {
   { name: 'chains', of: 'kernels', run: kernels },
   { name: 'arithmetic', of: 'kernels', run: arithmetic },
   { name: 'matrices', of: 'kernels', run: matrices },
+  { name: 'embeddings', of: 'kernels', run: embeddings },
   { name: 'silent parameters', of: 'kernels', run: silence },
   { name: 'whole steps', of: 'steps', run: wholeSteps },
   { name: 'redis', of: 'redis', run: onRedis },

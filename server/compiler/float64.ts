@@ -37,6 +37,8 @@ export const neutral = { sum: 0, max: -Infinity, min: Infinity } as const
 
 /** baseⁿ for a whole n ≥ 0, by repeated squaring. */
 function integerPower(base: number, n: number): number {
+  // State may come from outside: without an end, squaring would have none.
+  if (n > Number.MAX_SAFE_INTEGER) return base ** n
   let result = 1
   for (let b = base, left = n; left > 0; left = Math.floor(left / 2), b *= b) if (left % 2 === 1) result *= b
   return result

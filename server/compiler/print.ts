@@ -1,5 +1,6 @@
 import type { Expr } from '../expression/index.ts'
 import type { Phase, Plan, Scalar } from './plan.ts'
+import type { RowTreatment } from './sparse.ts'
 
 /**
  * A plan as text: what runs in a step, and in what order. A value is named once, by the line that computes it; `s` are
@@ -32,6 +33,15 @@ export function printPlan(plan: Plan): string {
   if (commits.size > 0) lines.push('commit')
   for (const [slot, value] of commits) lines.push(`  ${slot} = ${names.of(value)}`)
   return `${lines.join('\n')}\n`
+}
+
+/** What becomes of gradients of some rows only, as text: a line a group. */
+export const printRows = ({ groups }: Plan): string =>
+  groups.map(({ rows }, i) => `rows of group ${i}: ${rows.kind}${reasonOf(rows)}\n`).join('')
+
+function reasonOf(rows: RowTreatment): string {
+  if (rows.kind === 'exact') return ''
+  return ` (${rows.kind === 'lazy' ? rows.changes.join(', ') : rows.reason})`
 }
 
 /** Leaves are named where they are used; what needs computing gets a line. */

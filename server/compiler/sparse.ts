@@ -26,7 +26,7 @@ export function rowTreatment(body: Body, options: ReadonlyMap<string, number>): 
   if (row.value(body.update) !== 0) changes.push('update')
   for (const { value } of body.gives.values()) row.value(value)
   for (const [slot, next] of body.next) if (!isOfRows(body, slot)) row.value(next)
-  const reason = row.whole ?? missed(body, options)
+  const reason = row.whole ?? missed(body, row)
   if (reason !== undefined) return { kind: 'none', reason }
   if (row.left) changes.push('norms')
   return changes.length === 0 ? { kind: 'exact' } : { kind: 'lazy', changes }
@@ -40,37 +40,76 @@ function isOfRows({ slots }: Body, slot: string): boolean {
 const isSlot = (found: Found, slot: string) =>
   typeof found === 'object' && found.node.op === 'slot' && found.node.slot === slot
 
-/** Why rows cannot be left out of the first step: state that is there made of the parameters, and not of itself. */
-function missed(body: Body, options: ReadonlyMap<string, number>): string | undefined {
-  const start = new SilentRow(options, body)
-  const isParameter = ({ node }: Expr) =>
-    node.op === 'parameter' || (node.op === 'slot' && body.slots.get(node.slot)?.init === 'parameters')
-  for (const [slot, next] of body.next) {
-    if (!isOfRows(body, slot)) continue
-    const made = [...start.leaves(next)]
-    if (made.some(isParameter) && !made.some((x) => isSlot(x, slot)))
+/**
+ * Why rows cannot be left out of a step: state that is made of the parameters in it, and not of itself. This is how
+ * state starts as the parameters at the first step.
+ */
+function missed(body: Body, row: SilentRow): string | undefined {
+  for (const [slot, next] of body.next)
+    if (isOfRows(body, slot) && new Origins(body, slot, row).of(next) === 'parameters')
       return `${slot} becomes the parameters as they are in some step, and rows that are not sent then would miss it`
-  }
   return undefined
 }
+
+/** What a value may be made of, by the branches that a step may take. */
+class Origins {
+  readonly #body: Body
+  readonly #slot: string
+  readonly #row: SilentRow
+  readonly #known = new Map<Expr, Origin>()
+
+  constructor(body: Body, slot: string, row: SilentRow) {
+    this.#body = body
+    this.#slot = slot
+    this.#row = row
+  }
+
+  /** `parameters`: of these and not of the slot; `others`: of neither, at best; `slot`: always of the slot too. */
+  of(x: Expr): Origin {
+    const known = this.#known.get(x) ?? this.#find(x)
+    this.#known.set(x, known)
+    return known
+  }
+
+  #find(x: Expr): Origin {
+    const { node, args } = x
+    if (typeof this.#row.value(x) === 'number') return 'others'
+    if (node.op === 'parameter') return 'parameters'
+    if (node.op === 'slot') {
+      if (node.slot === this.#slot) return 'slot'
+      return this.#body.slots.get(node.slot)?.init === 'parameters' ? 'parameters' : 'others'
+    }
+    if (node.op === 'select') return this.#branches(args).reduce(freest, 'slot')
+    const found = args.map((arg) => this.of(arg))
+    if (found.includes('slot')) return 'slot'
+    return found.includes('parameters') ? 'parameters' : 'others'
+  }
+
+  #branches([condition, ...branches]: readonly Expr[]): readonly Origin[] {
+    const decided = condition === undefined ? 'unknown' : this.#row.value(condition)
+    return branches
+      .filter((_, i) => typeof decided !== 'number' || (decided === 0) === (i === 1))
+      .map((branch) => this.of(branch))
+  }
+}
+
+const origins = ['slot', 'others', 'parameters'] as const
+type Origin = (typeof origins)[number]
+const freest = (a: Origin, b: Origin): Origin => (origins.indexOf(a) > origins.indexOf(b) ? a : b)
 
 /** A number, a value as it was recorded, or `unknown`: something else. */
 type Found = number | Expr | 'unknown'
 
 class SilentRow {
   readonly #options: ReadonlyMap<string, number>
-  /** Where it is followed at the first step. */
-  readonly #body: Body | undefined
   readonly #known = new Map<Expr, Found>()
-  readonly #leaves = new Map<Expr, ReadonlySet<Expr>>()
   /** Why rows cannot be treated apart. */
   whole: string | undefined
   /** Whether a sum over rows leaves out what is not 0. */
   left = false
 
-  constructor(options: ReadonlyMap<string, number>, body?: Body) {
+  constructor(options: ReadonlyMap<string, number>) {
     this.#options = options
-    this.#body = body
   }
 
   value(x: Expr): Found {
@@ -78,19 +117,6 @@ class SilentRow {
     if (known !== undefined) return known
     const found = this.#find(x)
     this.#known.set(x, found)
-    return found
-  }
-
-  /** What a value is made of, along the branches that are taken where these are known. */
-  leaves(x: Expr): ReadonlySet<Expr> {
-    const known = this.#leaves.get(x)
-    if (known !== undefined) return known
-    const [condition, a, b] = x.args
-    const decided = x.node.op === 'select' && condition !== undefined ? this.value(condition) : 'unknown'
-    const args = typeof decided === 'number' ? [decided === 0 ? b : a] : x.args
-    const own = args.flatMap((arg) => (arg === undefined ? [] : [...this.leaves(arg)]))
-    const found = new Set(x.args.length === 0 ? [x] : own)
-    this.#leaves.set(x, found)
     return found
   }
 
@@ -110,7 +136,6 @@ class SilentRow {
       case 'reduce':
         return this.#reduced(x, args[0] ?? 'unknown')
       case 'slot':
-        return this.#start(node.slot) ?? x
       case 'parameter':
       case 'loss':
       case 'count':
@@ -121,14 +146,6 @@ class SilentRow {
       default:
         return this.#apply(node.op, x, args)
     }
-  }
-
-  /** What a number of the host starts as, where this is followed at the first step. */
-  #start(slot: string): Found | undefined {
-    const { extent, init } = this.#body?.slots.get(slot) ?? {}
-    if (init === undefined || init === 'parameters' || extent === 'element' || extent === 'axes')
-      return undefined
-    return typeof init === 'number' ? init : this.value(init)
   }
 
   #reduced(x: Expr, of: Found): Found {

@@ -24,8 +24,12 @@ const write: Readonly<Record<Dtype, Write>> = {
   F16: (view, at, x) => view.setUint16(at, toHalf(x), true),
 }
 
+/** Whether arrays of numbers have the byte order of tensors: they are converted some ten times as fast as through a view. */
+const native = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
 /** Widen to float64. */
 export function widen({ dtype, bytes }: { dtype: Dtype; bytes: Uint8Array }): Float64Array {
+  if (native && dtype === 'F32') return new Float64Array(new Float32Array(new Uint8Array(bytes).buffer))
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const size = bytesOf[dtype]
   const get = read[dtype]
@@ -36,6 +40,7 @@ export function widen({ dtype, bytes }: { dtype: Dtype; bytes: Uint8Array }): Fl
 
 /** Narrow to a number type, to nearest, ties to even. */
 export function narrow(values: Float64Array, dtype: Dtype): Uint8Array {
+  if (native && dtype === 'F32') return new Uint8Array(new Float32Array(values).buffer)
   const size = bytesOf[dtype]
   const view = new DataView(new ArrayBuffer(values.length * size))
   const set = write[dtype]

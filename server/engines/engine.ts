@@ -78,5 +78,7 @@ export interface Engine {
    */
   refuse(plan: Plan, rows?: readonly Rows[]): string | undefined
   open(plan: Plan, start: Start): Promise<Replica>
+  /** Bytes that it has taken from the system, where it knows. */
+  memoryBytes?(): number
   close(): Promise<void>
 }

@@ -6,6 +6,8 @@ import { StateLost, StoreUnavailable } from '../stores/store.ts'
 export function replyProblem(response: FastifyReply, { code, message, more }: Problem): FastifyReply {
   const { status } = errors[code]
   const { retry_after, ...rest } = more
+  response.request.problem = code
+  if (status === 401) response.header('www-authenticate', 'Bearer')
   if (Array.isArray(more.allow)) response.header('allow', more.allow.join(', '))
   if (retryable(status)) response.header('retry-after', String(retry_after ?? 1))
   return response
@@ -85,7 +87,7 @@ function invalid({ validation, validationContext = 'body' }: FastifyError, reque
     const json = String(request.headers['content-type']).includes('json')
     const expected = json
       ? 'bytes, which JSON cannot hold: send application/msgpack'
-      : 'bytes: a msgpack bin, or a map from names to bins'
+      : 'bytes: a msgpack bin, or a map from names to bins; in a step also to {rows, data}, both of them bins'
     return refuse(`Expected ${field} to be ${expected}`)
   }
   if (keyword === 'additionalProperties') {

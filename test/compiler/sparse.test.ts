@@ -82,6 +82,14 @@ test('what is meaningless says why', () => {
   assert.match(String(reasons('sm3(0.1)')), /max over rows/)
   assert.match(String(reasons('lookahead(sgd(0.1), 2, 0.5)')), /slow becomes the parameters/)
   assert.match(String(reasons('chain(adagrad(0.1), muon(0.1))')), /newton_schulz/)
+  for (const within of ['MultiSteps', 'conditionally_transform'])
+    assert.match(
+      String(reasons(`${within}(prodigy(), ${within === 'MultiSteps' ? '3' : 'after_n(2)'})`)),
+      /params0 becomes the parameters/,
+    )
+  // State that is not made of parameters alone catches up.
+  assert.equal(reasons('chain(add_decayed_weights(0.1), trace(0.9))'), 'lazy')
+  assert.equal(reasons('apply_if_finite(chain(add_decayed_weights(0.1), ema(0.9)), 2)'), 'lazy')
 })
 
 test('what is lazy says what a dense gradient would do more', () => {
@@ -89,7 +97,7 @@ test('what is lazy says what a dense gradient would do more', () => {
     const rows = planOf(chain, of).groups[0]?.rows
     return rows?.kind === 'lazy' ? rows.changes : rows?.kind
   }
-  assert.deepEqual(changes('sgd(0.1, momentum=0.9)'), ['0.trace.trace', 'update'])
+  assert.deepEqual(changes('sgd(0.1, momentum=0.9)'), ['trace.trace', 'update'])
   assert.deepEqual(changes('scale_by_rms()'), ['scale_by_rms.nu'])
   assert.deepEqual(changes('scale_by_trust_ratio()'), ['norms'])
   assert.equal(changes('chain(clip(1.0), centralize(), sgd(0.1))'), 'exact')

@@ -39,6 +39,7 @@ const chains = [
   'chain(centralize(), clip_by_global_norm(0.5), centralize(), sgd(0.1))',
   'adaptive_grad_clip(0.1)',
   'chain(centralize(), adaptive_grad_clip(0.3), centralize())',
+  'apply_if_finite(centralize(), 3)',
   'scale_by_sm3()',
   'chain(scale_by_sm3(b2=0.9), centralize())',
   'scale_by_factored_rms(min_dim_size_to_factor=2)',

@@ -89,7 +89,7 @@ export class Device {
   }
 
   /** Whole numbers, such as axes and shapes. */
-  integers(values: readonly number[]): Handle {
+  integers(values: readonly number[] | Int32Array): Handle {
     return this.#own(this.#addon.createTensor([values.length], types.INT32, Int32Array.from(values)))
   }
 
@@ -101,6 +101,21 @@ export class Device {
   multiply(x: Handle, y: Handle, transposed = false): Handle {
     const flag = (name: string, value: boolean) => ({ name, type: this.#addon.TF_ATTR_BOOL, value })
     return this.run('BatchMatMulV2', [x, y], [flag('adj_x', false), flag('adj_y', transposed)])
+  }
+
+  /** Certain rows of a tensor, in this order. */
+  rowsOf(x: Handle, rows: Int32Array): Handle {
+    return this.tidy(() =>
+      this.run('GatherV2', [x, this.integers(rows), this.reshape(this.integers([0]), [])]),
+    )
+  }
+
+  /** A tensor with certain rows replaced. */
+  withRows(x: Handle, rows: Int32Array, by: Handle): Handle {
+    return this.tidy(() => {
+      const places = this.reshape(this.integers(rows), [rows.length, 1])
+      return this.run('TensorScatterUpdate', [x, places, by])
+    })
   }
 
   /** In float64: sums of many numbers lose too much in float32. */

@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os'
 import { env } from 'node:process'
 import { type Plan, sizeOf } from '../../compiler/plan.ts'
+import { compact } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from '../engine.ts'
 import { missing } from './addon.ts'
@@ -34,8 +35,10 @@ export async function tensorflowEngine({ threads }: { readonly threads: number }
     dtypes: ['F32', 'BF16', 'F16'],
     gpu,
     stateBytes,
-    refuse(plan) {
-      const [bytes, limit] = [needed(plan, gpu), memory()]
+    refuse(plan, rows) {
+      // Rows of state are brought together, and the new ones put into a copy of all.
+      const apart = rows === undefined || gpu ? 0 : 2 * stateBytes(compact(plan, rows))
+      const [bytes, limit] = [needed(plan, gpu) + apart, memory()]
       return bytes > limit
         ? `it needs ${bytes} bytes with the buffers of a step, and the engine tensorflow has at most ${limit} here`
         : undefined
@@ -115,9 +118,9 @@ class RemoteReplica implements Replica {
   }
 }
 
-async function packTensors({ dtype, parts }: Tensors): Promise<Parcel<Tensors>> {
+async function packTensors({ parts, ...rest }: Tensors): Promise<Parcel<Tensors>> {
   const packed = await pack(parts)
-  return { content: { dtype, parts: packed }, buffers: packed.map(({ buffer }) => buffer) }
+  return { content: { ...rest, parts: packed }, buffers: packed.map(({ buffer }) => buffer) }
 }
 
 async function packStart(start: Start): Promise<Parcel<Start>> {

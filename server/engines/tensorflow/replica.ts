@@ -1,4 +1,5 @@
 import type { Plan, StatePiece } from '../../compiler/plan.ts'
+import { type Rows, rowsOf } from '../../compiler/rows.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
 import { type Dtype, narrow, widen } from '../dtypes.ts'
 import type { SavedPiece, Start, StepInput, StepOutput } from '../engine.ts'
@@ -55,22 +56,25 @@ export class DeviceReplica {
 
   /** One step. If it fails the state is as it was. */
   step(input: StepInput): StepOutput {
-    const { plan, options, loss = Number.NaN, want } = input
+    const { plan, options, loss = Number.NaN, want, gradients } = input
+    const { rows = [] } = gradients
     return this.#device.scope(() => {
-      const scalars = new Scalars(plan, { options, loss, state: this.#scalars })
-      const run = new Run(this.#device, input, this.#handles, scalars)
+      const scalars = new Scalars(plan, { options, loss, state: this.#scalars, rows: gradients.rows })
+      const state = new Map([...this.#handles].map(([i, x]) => [i, this.#gathered(x, i, rows)]))
+      const run = new Run(this.#device, { ...input, plan: scalars.plan }, state, scalars)
       for (const [index, stage] of plan.stages.entries()) {
         scalars.stage(index)
         run.stage(stage, index)
       }
-      const next = [...run.stored].map(([i, x]) => [i, this.#kept(this.#piece(i), x)] as const)
+      for (const [i, x] of run.stored) state.set(i, this.#kept(this.#piece(i), x))
+      const next = [...run.stored.keys()].map((i) => [i, this.#whole(i, state, rows)] as const)
       const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
       const output =
         want === undefined
           ? { scalars: shown }
           : {
               scalars: shown,
-              parts: want.of === 'updates' ? run.updates : this.#parameters(want.dtype, new Map(next)),
+              parts: want.of === 'updates' ? run.updates : this.#parameters(want.dtype, scalars.plan, state),
             }
       this.#device.keep(next.map(([, x]) => x))
       for (const [i, x] of next) {
@@ -83,22 +87,28 @@ export class DeviceReplica {
     })
   }
 
+  /** What a step about certain rows sees of a piece of state. */
+  #gathered(x: Handle, i: number, rows: readonly Rows[]): Handle {
+    const own = rowsOf(this.#piece(i), rows)
+    return own === undefined ? x : this.#device.rowsOf(x, own)
+  }
+
+  /** A piece of state after a step: rows that it was not about are as they were. */
+  #whole(i: number, state: ReadonlyMap<number, Handle>, rows: readonly Rows[]): Handle {
+    const [own, x] = [rowsOf(this.#piece(i), rows), handleOf(state, i)]
+    return own === undefined ? x : this.#device.withRows(handleOf(this.#handles, i), own, x)
+  }
+
   #piece(i: number): StatePiece {
     const piece = this.#plan.state[i]
     if (piece === undefined) throw new Error(`There is no piece of state ${i} of ${this.#plan.state.length}`)
     return piece
   }
 
-  #parameters(dtype: Dtype, next: ReadonlyMap<number, Handle>): Uint8Array[] {
-    return this.#plan.state.flatMap((piece, i) =>
-      piece.slot === 'params' ? [this.#read(piece, next.get(i) ?? this.#handle(i), dtype)] : [],
+  #parameters(dtype: Dtype, plan: Plan, state: ReadonlyMap<number, Handle>): Uint8Array[] {
+    return plan.state.flatMap((piece, i) =>
+      piece.slot === 'params' ? [this.#read(piece, handleOf(state, i), dtype)] : [],
     )
-  }
-
-  #handle(i: number): Handle {
-    const handle = this.#handles.get(i)
-    if (handle === undefined) throw new Error(`The piece of state ${i} is not in TensorFlow's memory`)
-    return handle
   }
 
   #read(piece: StatePiece, x: Handle, dtype: Dtype): Uint8Array<ArrayBuffer> {
@@ -114,7 +124,7 @@ export class DeviceReplica {
         if (slot !== undefined && piece.slot !== slot) return []
         const dtype = typeOf(piece)
         if (dtype === 'F64') return [{ dtype, bytes: narrow(this.#host(piece), dtype) }]
-        return [{ dtype, bytes: this.#read(piece, this.#handle(i), dtype) }]
+        return [{ dtype, bytes: this.#read(piece, handleOf(this.#handles, i), dtype) }]
       }),
     )
   }
@@ -123,6 +133,12 @@ export class DeviceReplica {
     for (const handle of this.#handles.values()) this.#device.free(handle)
     this.#handles.clear()
   }
+}
+
+function handleOf(handles: ReadonlyMap<number, Handle>, i: number): Handle {
+  const handle = handles.get(i)
+  if (handle === undefined) throw new Error(`The piece of state ${i} is not in TensorFlow's memory`)
+  return handle
 }
 
 function savedOf(saved: readonly SavedPiece[], i: number): SavedPiece {

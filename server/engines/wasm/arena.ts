@@ -39,6 +39,11 @@ export class Arena {
     return this.#bytes
   }
 
+  /** Bytes that it has taken from the system. */
+  get length(): number {
+    return this.#length
+  }
+
   /** Bytes that can still be taken, if they are of one piece. */
   get left(): number {
     return maximumPages * page - this.#bytes

@@ -168,6 +168,12 @@ export class Code {
     return this
   }
 
+  /** Copies bytes; on the stack are where to, where from, and how many. */
+  copy(): this {
+    this.#bytes.push(0xfc, 0x0a, 0, 0)
+    return this
+  }
+
   call(index: number): this {
     this.#bytes.push(0x10, ...unsigned(index))
     return this

@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { type Plan, sizeOf } from '../../compiler/plan.ts'
+import { compact, type Rows, rowsOf } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine } from '../engine.ts'
 import { Arena } from './arena.ts'
 import { Modules } from './modules.ts'
 import { WasmPrograms } from './program.ts'
-import { typeOf, WasmReplica } from './replica.ts'
+import { WasmReplica } from './replica.ts'
 import { scratchOf } from './routines/index.ts'
+import { typeOf } from './state.ts'
 import { Threads } from './threads.ts'
 
 /** A memory of 32-bit addresses, less a little for what a step notes down. */
@@ -35,12 +37,20 @@ export function wasmEngine({
   const programs = new WasmPrograms(new Modules())
   const threads = new Threads(count)
   const common = new Set<Arena>()
+  const arenas = new Set<Arena>()
   const stateBytes: Engine['stateBytes'] = (plan) =>
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
   /** A gradient, parameters and a reply; and what routines need. */
   const ofStep = (plan: Plan) =>
     plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0) + ofRoutines(plan)
   const inAll = (plan: Plan) => stateBytes(plan) + ofStep(plan)
+  /** The same of a step about certain rows, whose state is there twice; and the reply before it, if it needs more. */
+  const ofRows = (plan: Plan, rows: readonly Rows[]) => {
+    const few = compact(plan, rows)
+    const state = few.state.filter((piece) => rowsOf(piece, rows) !== undefined)
+    const bytes = stateBytes({ ...few, state }) + ofStep(few)
+    return bytes > ofStep(plan) ? bytes + ofStep(plan) : ofStep(plan)
+  }
   const arenaFor = (plan: Plan): Arena => {
     if (inAll(plan) > shared / 4) return new Arena()
     const found = [...common].find((arena) => arena.taken < shared) ?? new Arena()
@@ -52,23 +62,26 @@ export function wasmEngine({
     numerics: `wasm-2-v8.${process.versions.v8.split('.').slice(0, 2).join('.')}`,
     dtypes: ['F32', 'BF16', 'F16'],
     stateBytes,
-    refuse(plan) {
-      const bytes = inAll(plan)
+    refuse(plan, rows) {
+      const bytes = stateBytes(plan) + (rows === undefined ? ofStep(plan) : ofRows(plan, rows))
       return bytes > limit
         ? `it needs ${bytes} bytes with the buffers of a step, and the engine wasm has at most ${limit}`
         : undefined
     },
     async open(plan, start) {
       const arena = arenaFor(plan)
+      arenas.add(arena)
       const room = common.has(arena) ? 2 * shared : ofStep(plan)
       const replica = new WasmReplica(plan, arena, room, programs, threads, () => {
         if (arena.taken > 0) return
+        arenas.delete(arena)
         common.delete(arena)
         threads.forget(arena)
       })
       await replica.begin(start)
       return replica
     },
+    memoryBytes: () => [...arenas].reduce((sum, { length }) => sum + length, 0),
     close: () => threads.close(),
   }
 }

@@ -23,9 +23,10 @@ export interface Kernel {
 
 /** The layouts that a pass may be asked for in. */
 export function layoutsOf({ phases }: Pass): readonly Layout[] {
+  const reduced = phases.flatMap(({ reductions }) => reductions.map(({ value }) => value))
   const ofRows = phases.flatMap(({ program }) => program.filter((x) => x.extent === 'axes'))
-  if (phases.length === 1 && ofRows.length === 0) return ['elements']
-  const own = new Set(phases.flatMap(({ reductions }) => reductions.map(({ value }) => value)))
+  if (phases.length === 1 && ![...ofRows, ...reduced].some((x) => x.extent === 'axes')) return ['elements']
+  const own = new Set(reduced)
   const fromBefore = ofRows.some((x) => x.node.op === 'reduce' && !own.has(x))
   return phases.length === 1 || fromBefore ? ['long'] : ['long', 'short']
 }

@@ -6,15 +6,11 @@ import type { Replica, SavedPiece, Start, StepInput, StepOutput } from '../engin
 import { Lease } from '../lease.ts'
 import type { Arena } from './arena.ts'
 import type { Format } from './formats.ts'
+import { RowState } from './gather.ts'
 import type { WasmPrograms } from './program.ts'
 import { OutOfArena, Run } from './run.ts'
+import { typeOf } from './state.ts'
 import type { Threads } from './threads.ts'
-
-/** Number type in which a piece of state is kept: scalars live on the host. */
-export const typeOf = ({ definition: { extent, type } }: StatePiece): Dtype => {
-  if (extent !== 'element') return 'F64'
-  return type === 'BF16' ? 'BF16' : 'F32'
-}
 
 /** Bytes of a reply that are copied out at once: a range each would leave the arena in small pieces. */
 const few = 2 ** 16
@@ -101,9 +97,12 @@ export class WasmReplica implements Replica {
       parameter: (parameters?.dtype ?? 'F32') as Format,
       update: wanted,
     })
-    const scalars = new Scalars(plan, { options, loss, state: this.#scalars })
-    const run = new Run(plan, this.#arena, scalars, this.#addresses)
+    const { rows } = gradients
+    const scalars = new Scalars(plan, { options, loss, state: this.#scalars, rows })
+    const state = rows && new RowState(plan, this.#arena, this.#addresses, rows)
+    const run = new Run(scalars.plan, this.#arena, scalars, state?.addresses ?? this.#addresses)
     try {
+      await state?.gather(this.#programs.modules, this.#threads)
       await run.place('gradient', gradients)
       if (parameters !== undefined) await run.place('parameter', parameters)
       if (wanted !== undefined) run.reserve('update', wanted)
@@ -115,13 +114,15 @@ export class WasmReplica implements Replica {
           await run.routine(call, this.#programs.modules, this.#threads)
         for (const pass of passes) await run.pass(pass, this.#threads)
       }
+      await state?.scatter(this.#programs.modules, this.#threads)
       this.#scalars = scalars.commit()
       const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
       if (want === undefined) return { scalars: shown }
       if (wanted !== undefined) return { scalars: shown, ...(await this.#updates(run, wanted)) }
-      return { scalars: shown, parts: await this.#parameters(want.dtype) }
+      return { scalars: shown, parts: await this.#parameters(want.dtype, scalars.plan, state?.addresses) }
     } finally {
       run.end()
+      state?.end()
     }
   }
 
@@ -142,11 +143,16 @@ export class WasmReplica implements Replica {
     }
   }
 
-  async #parameters(dtype: Dtype): Promise<readonly Uint8Array[]> {
-    const saved = await this.save('params')
-    const converter = new Converter()
+  async #parameters(
+    dtype: Dtype,
+    { state }: Plan,
+    addresses = this.#addresses,
+  ): Promise<readonly Uint8Array[]> {
+    const [turns, converter] = [new Turns(), new Converter()]
     const parts: Uint8Array[] = []
-    for (const piece of saved) parts.push(await converter.convert(piece, dtype))
+    for (const [i, piece] of state.entries())
+      if (piece.slot === 'params')
+        parts.push(await converter.convert(await this.#read(piece, addresses[i] ?? 0, turns), dtype))
     return parts
   }
 
@@ -154,15 +160,15 @@ export class WasmReplica implements Replica {
     const turns = new Turns()
     const saved: SavedPiece[] = []
     for (const [i, piece] of this.#plan.state.entries())
-      if (slot === undefined || piece.slot === slot) saved.push(await this.#read(piece, i, turns))
+      if (slot === undefined || piece.slot === slot)
+        saved.push(await this.#read(piece, this.#addresses[i] ?? 0, turns))
     return saved
   }
 
-  async #read(piece: StatePiece, i: number, turns: Turns): Promise<SavedPiece> {
+  async #read(piece: StatePiece, at: number, turns: Turns): Promise<SavedPiece> {
     const dtype = typeOf(piece)
     if (dtype === 'F64') return { dtype, bytes: narrow(this.#host(piece), dtype) }
-    const bytes = this.#arena.bytes(this.#addresses[i] ?? 0, piece.size * bytesOf[dtype])
-    return { dtype, bytes: await turns.join([bytes]) }
+    return { dtype, bytes: await turns.join([this.#arena.bytes(at, piece.size * bytesOf[dtype])]) }
   }
 
   close(): void {

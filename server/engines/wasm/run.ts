@@ -1,6 +1,7 @@
 import { lengthOf } from '../../compiler/axes.ts'
 import { combine, neutral } from '../../compiler/float64.ts'
 import { type Plan, type Reduction, type RoutineCall, sizeOf } from '../../compiler/plan.ts'
+import { rowLength } from '../../compiler/rows.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
 import type { Tensor } from '../../expression/index.ts'
 import { sizeOf as bytesIn, Turns } from '../../turns.ts'
@@ -161,7 +162,7 @@ export class Run {
   /** Whether a kernel's layout is the one for a tensor's rows. */
   #suits(kernel: Kernel | AxesKernel, index: number): boolean {
     const tensor = this.#tensor(index)
-    return 'layout' in kernel && kernel.layout === layoutFor(sizeOf(tensor) / (tensor.shape[0] ?? 1))
+    return 'layout' in kernel && kernel.layout === layoutFor(rowLength(tensor))
   }
 
   #tensor(index: number): Tensor {
@@ -173,8 +174,8 @@ export class Run {
   /** A tensor in blocks of elements, or of rows. */
   #cut(kernel: Kernel, index: number): Part {
     const tensor = this.#tensor(index)
-    const rows = tensor.shape[0] ?? 1
-    const [length, total] = kernel.layout === 'elements' ? [1, sizeOf(tensor)] : [sizeOf(tensor) / rows, rows]
+    const [length, total] =
+      kernel.layout === 'elements' ? [1, sizeOf(tensor)] : [rowLength(tensor), tensor.shape[0] ?? 1]
     const block = this.#block([length, batchOf(length)], kernel, index, [])
     return this.#tasks(kernel, index, total, Math.max(1, Math.floor(blockSize / length)), () => block)
   }
@@ -195,7 +196,8 @@ export class Run {
       this.#address(`vector ${k}`, index, at)
     })
     const meet = kernel.over.some(({ value }) => !value.kept.includes(0))
-    const fewest = meet ? Math.ceil(slices / Math.min(copies, Math.ceil(slices / copies))) : 1
+    const most = Math.max(1, Math.min(copies, Math.ceil(slices / copies)))
+    const fewest = meet ? Math.ceil(slices / most) : 1
     const each = Math.max(fewest, Math.floor(blockSize / (middle * inner)), 1)
     const made: Float64Array[][] = kernel.over.map(() => [])
     const outputs = () =>
@@ -216,7 +218,8 @@ export class Run {
       end: () => {
         end()
         kernel.over.forEach(({ value, combine: how }, k) => {
-          const [first = new Float64Array(), ...others] = made[k] ?? []
+          const none = new Float64Array(lengthOf(value, tensor)).fill(neutral[how])
+          const [first = none, ...others] = made[k] ?? []
           const join = combine[how]
           const sum = (x: number, i: number) => others.reduce((so, other) => join(so, other[i] ?? 0), x)
           this.#scalars.setVector(value, index, first.map(sum))

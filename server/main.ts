@@ -1,17 +1,29 @@
 import { buildApp } from './app.ts'
 import { help, readConfig } from './config.ts'
+import { addKey } from './http/keys.ts'
 
-const [argument] = process.argv.slice(2)
+const [argument, verb, tenant, ...others] = process.argv.slice(2)
 if (argument === '--help') {
   process.stdout.write(help())
+} else if (argument === 'keys') {
+  await keys().catch((error: unknown) => fail(reasonOf(error)))
 } else if (argument !== undefined) {
   fail(`${argument} is no argument of stepd: settings come from the environment, and --help lists them`)
 } else {
   await serve().catch((error: unknown) => fail(reasonOf(error)))
 }
 
+/** `keys add TENANT`: make a key, and show it this once. */
+async function keys(): Promise<void> {
+  const { keysFile } = readConfig()
+  if (verb !== 'add' || tenant === undefined || others.length > 0)
+    throw new Error('keys takes "add TENANT", and STEPD_KEYS_FILE names the file')
+  if (keysFile === '') throw new Error('There is no file to note the key in: set STEPD_KEYS_FILE')
+  process.stdout.write(`${await addKey(keysFile, tenant)}\n`)
+}
+
 function fail(reason: string): never {
-  process.stderr.write(`stepd cannot start: ${reason}\n`)
+  process.stderr.write(`stepd cannot ${argument === 'keys' ? 'make a key' : 'start'}: ${reason}\n`)
   process.exit(1)
 }
 
@@ -37,5 +49,11 @@ async function serve(): Promise<void> {
       )
     })
   }
+  process.on('SIGHUP', () => {
+    app.reload().then(
+      () => app.log.info('SIGHUP: keys and certificate are read again'),
+      (error: unknown) => app.log.error(error, 'SIGHUP: what was read before stays'),
+    )
+  })
   await app.listen({ host: config.host, port: config.port })
 }

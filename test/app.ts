@@ -59,8 +59,8 @@ export class TestApp {
 
 function decode({ statusCode: status, headers, rawPayload: raw }: LightMyRequestResponse): Answer {
   const type = String(headers['content-type'] ?? '')
-  const body =
-    raw.length === 0 ? undefined : type.includes('json') ? JSON.parse(raw.toString()) : packr.unpack(raw)
+  const read = type.includes('json') ? () => JSON.parse(raw.toString()) : () => packr.unpack(raw)
+  const body = raw.length === 0 || /^text\/|octet-stream/.test(type) ? undefined : read()
   return { status, headers, body, raw }
 }
 

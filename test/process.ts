@@ -8,6 +8,31 @@ const packr = new Packr({ useRecords: false })
 const main = fileURLToPath(new URL('../server/main.js', import.meta.url))
 const startLimit = 30_000
 
+interface Reply {
+  readonly status: number
+  /** Decoded by its own Content-Type; of a file, nothing. */
+  readonly body: Record<string, unknown>
+  readonly raw: Buffer
+}
+
+/** One request, over a connection, and its answer. */
+export async function exchange(
+  url: string,
+  method: string,
+  body?: object,
+  limits: { readonly signal?: AbortSignal } = {},
+): Promise<Reply> {
+  const content =
+    body === undefined
+      ? {}
+      : { body: new Uint8Array(packr.pack(body)), headers: { 'content-type': 'application/msgpack' } }
+  const answer = await fetch(url, { method, ...content, ...limits })
+  const raw = Buffer.from(await answer.arrayBuffer())
+  const type = answer.headers.get('content-type') ?? ''
+  if (type.includes('json')) return { status: answer.status, body: JSON.parse(raw.toString()), raw }
+  return { status: answer.status, body: type.includes('msgpack') ? packr.unpack(raw) : {}, raw }
+}
+
 /** A server as a process of its own, on a free port. */
 export class ServerProcess {
   readonly url: string
@@ -18,8 +43,9 @@ export class ServerProcess {
     this.url = url
   }
 
-  static async start(env: Record<string, string>): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [main], {
+  /** @param flags of node */
+  static async start(env: Record<string, string>, flags: readonly string[] = []): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [...flags, main], {
       env: { ...process.env, STEPD_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -30,7 +56,7 @@ export class ServerProcess {
     const timer = setTimeout(() => child.kill('SIGKILL'), startLimit)
     for await (const line of createInterface({ input: child.stdout })) {
       log += `${line}\n`
-      const url = /Server listening at (http:[^"]+)"/.exec(line)?.[1]
+      const url = /Server listening at (https?:[^"]+)"/.exec(line)?.[1]
       if (url === undefined) continue
       clearTimeout(timer)
       child.stdout.resume()
@@ -40,19 +66,12 @@ export class ServerProcess {
     throw new Error(`The server did not start:\n${log}`)
   }
 
-  async send(
-    method: string,
-    path: string,
-    body?: object,
-  ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const content =
-      body === undefined
-        ? {}
-        : { body: new Uint8Array(packr.pack(body)), headers: { 'content-type': 'application/msgpack' } }
-    const answer = await fetch(`${this.url}${path}`, { method, ...content })
-    const bytes = Buffer.from(await answer.arrayBuffer())
-    const json = answer.headers.get('content-type')?.includes('json')
-    return { status: answer.status, body: json ? JSON.parse(bytes.toString()) : packr.unpack(bytes) }
+  send(method: string, path: string, body?: object): Promise<Reply> {
+    return exchange(`${this.url}${path}`, method, body)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
   }
 
   /** End the process and wait until it is gone; what it exited with. */

@@ -6,17 +6,24 @@ export interface Proxy {
   readonly cutAt: (bytes: string) => Promise<void>
   /** Let connections through again. */
   readonly mend: () => void
+  /** Cut open connections at the ends that are chosen; how many those were. */
+  readonly sever: (chosen: () => boolean) => number
   readonly stop: () => Promise<void>
 }
 
-/** Stands between a client and a server on loopback. */
-export const startProxy = async (to: number): Promise<Proxy> => {
+/**
+ * Stands between a client and a server on loopback.
+ *
+ * @param to the server's port, when somebody connects; none while there is no server
+ */
+export const startProxy = async (to: () => number | undefined): Promise<Proxy> => {
   const sockets = new Set<Socket>()
   let cut: { readonly bytes: string; readonly done: () => void } | undefined
   let broken = false
   const server = createServer((near) => {
-    if (broken) return void near.destroy()
-    const far = createConnection(to, '127.0.0.1')
+    const port = to()
+    if (broken || port === undefined) return void near.destroy()
+    const far = createConnection(port, '127.0.0.1')
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -47,6 +54,12 @@ export const startProxy = async (to: number): Promise<Proxy> => {
       }),
     mend: () => {
       broken = false
+    },
+    sever: (chosen) => {
+      // Either end takes the other with it.
+      const cut = [...sockets].filter(chosen)
+      for (const socket of cut) socket.destroy()
+      return cut.length
     },
     stop: async () => {
       for (const socket of sockets) socket.destroy()

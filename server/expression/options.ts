@@ -98,7 +98,7 @@ export function integer(fallback: number | undefined, bounds: Bounds): Option<nu
     type: 'integer',
     ...withFallback(fallback),
     refuse: (s) =>
-      numeric(s, bounds, 'an integer') ?? (Number.isInteger(s) ? undefined : 'expected an integer'),
+      numeric(s, bounds, 'an integer') ?? (Number.isSafeInteger(s) ? undefined : 'expected an integer'),
     bind: (s) => s as number,
   }
 }

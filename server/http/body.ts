@@ -3,34 +3,46 @@ import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { Problem } from '../../schemas/index.ts'
 import { Turns } from '../turns.ts'
+import type { Load } from './admission.ts'
+import { goOn } from './linger.ts'
+import type { Pace } from './pace.ts'
+
+/** What a body is read under. */
+export interface BodyTerms {
+  /** In bytes, decompressed. */
+  readonly limit: number
+  readonly load: Load
+  readonly pace: Pace
+}
 
 /**
  * All bytes of a body, decompressed. One whose length is announced is read into memory of that length, chunk by chunk;
  * any other is put together at the end. Nothing is read of a body that says itself that it is too large.
  *
- * @throws Problem `body_too_large`, `malformed_body`, `unsupported_media_type`, `overloaded`
+ * @throws Problem `body_too_large`, `malformed_body`, `unsupported_media_type`, `overloaded`, `request_timeout`
  */
-export async function readBody(
-  { headers }: IncomingMessage,
-  stream: Readable,
-  limit: number,
-): Promise<Buffer> {
+export async function readBody(raw: IncomingMessage, stream: Readable, terms: BodyTerms): Promise<Buffer> {
+  const { headers } = raw
+  const { limit } = terms
   const length = Number(headers['content-length'] ?? Number.NaN)
   if (length > limit) throw tooLarge('is larger', limit)
   const encoding = (headers['content-encoding'] ?? 'identity').toLowerCase()
-  if (encoding === 'gzip') return unzipped(stream, limit)
-  if (encoding !== 'identity')
+  if (encoding !== 'identity' && encoding !== 'gzip')
     throw new Problem('unsupported_media_type', `Content-Encoding is ${encoding}, expected gzip or none`)
-  return Number.isNaN(length) ? collected(stream, limit) : placed(stream, length)
+  const known = encoding === 'identity' && !Number.isNaN(length)
+  if (known) terms.load.take(length)
+  goOn(raw)
+  if (known) return placed(stream, length, terms)
+  return encoding === 'gzip' ? unzipped(stream, terms) : collected(stream, terms)
 }
 
 const tooLarge = (how: string, limit: number) =>
   new Problem('body_too_large', `The body ${how} than ${limit} bytes`, { limit })
 
-async function placed(stream: Readable, length: number): Promise<Buffer> {
+async function placed(stream: Readable, length: number, { pace }: BodyTerms): Promise<Buffer> {
   const body = reserve(length)
   let at = 0
-  await each(stream, (chunk) => {
+  await each(stream, pace, (chunk) => {
     if (at + chunk.length <= length) body.set(chunk, at)
     at += chunk.length
   })
@@ -49,23 +61,28 @@ function reserve(length: number): Buffer {
   }
 }
 
-async function collected(stream: Readable, limit: number, how = 'is larger'): Promise<Buffer> {
+async function collected(
+  stream: Readable,
+  { limit, load, pace }: BodyTerms,
+  how = 'is larger',
+): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  await each(stream, (chunk) => {
+  await each(stream, pace, (chunk) => {
     length += chunk.length
     if (length > limit) throw tooLarge(how, limit)
+    load.take(chunk.length)
     chunks.push(chunk)
   })
   return Buffer.from((await new Turns().join(chunks)).buffer)
 }
 
-async function unzipped(stream: Readable, limit: number): Promise<Buffer> {
+async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
   const gunzip = createGunzip({ chunkSize: 2 ** 18 })
   const broken = (error: Error) => gunzip.destroy(error)
   stream.on('error', broken)
   try {
-    return await collected(stream.pipe(gunzip), limit, 'decompresses to more')
+    return await collected(stream.pipe(gunzip), terms, 'decompresses to more')
   } catch (error) {
     if (error instanceof Problem || !isZlib(error)) throw error
     throw new Problem('malformed_body', 'The body is not gzip, which its Content-Encoding says it is')
@@ -81,14 +98,21 @@ const isZlib = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')
 
 /** Hand on chunks as they come. A throw ends that, and the rest is dropped. */
-function each(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
+function each(stream: Readable, pace: Pace, take: (chunk: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    let moved = 0
+    const unwatch = pace.watch(
+      () => moved,
+      () => end(new Problem('request_timeout', `The body stalled for ${pace.limit} ms after ${moved} bytes`)),
+    )
     const end = (error?: unknown) => {
+      unwatch()
       stream.off('data', onData).off('end', end).off('error', end)
       if (error === undefined) resolve()
       else reject(error)
     }
     const onData = (chunk: Buffer) => {
+      moved += chunk.length
       try {
         take(chunk)
       } catch (error) {

@@ -1,29 +1,46 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
-import { readBody } from './body.ts'
+import { type BodyTerms, readBody } from './body.ts'
 import { type Packable, pack, packr } from './pack.ts'
 import { checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
+import type { Server } from './services.ts'
 
+export const fileType = 'application/octet-stream'
 export const msgpackTypes = ['application/msgpack', 'application/x-msgpack', 'application/vnd.msgpack']
 
-/** Read bodies by their Content-Type: msgpack everywhere, JSON where `json` says so. */
-export function readBodies(app: FastifyInstance, bodyLimit: number): void {
+/** JSON is decoded in one go and has no tensors: the largest names those of a session. */
+const jsonLimit = 2 ** 24
+
+/** Read bodies by their Content-Type: msgpack and JSON, but no JSON where tensors come, and files where routes take one. */
+export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(msgpackTypes, async (request: FastifyRequest, stream: IncomingMessage) => {
-    const bytes = await readBody(request.raw, stream, bodyLimit)
+    if (request.is404) return undefined
+    const bytes = await readBody(request.raw, stream, { ...terms, load: request.load })
     if (bytes.length > 0) checkPlain(bytes)
     return decode(bytes, 'msgpack', (plain) => packr.unpack(plain))
   })
   app.addContentTypeParser('application/json', async (request: FastifyRequest, stream: IncomingMessage) => {
-    const bytes = await readBody(request.raw, stream, bodyLimit)
+    if (request.is404) return undefined
+    const limit = Math.min(terms.limit, jsonLimit)
+    const bytes = await readBody(request.raw, stream, { ...terms, limit, load: request.load })
     if (request.routeOptions.config.binary)
       throw new Problem(
         'unsupported_media_type',
         `Tensors come as msgpack: send ${msgpackTypes[0]}, found application/json`,
       )
     return decode(bytes, 'JSON', (text) => JSON.parse(text.toString()))
+  })
+  app.addContentTypeParser(fileType, async (request: FastifyRequest, stream: IncomingMessage) => {
+    if (request.is404) return undefined
+    if (request.routeOptions.config.file)
+      return readBody(request.raw, stream, { ...terms, load: request.load })
+    throw new Problem(
+      'unsupported_media_type',
+      `Content-Type is ${fileType}, expected application/msgpack or application/json`,
+    )
   })
 }
 

@@ -1,6 +1,7 @@
 import { Problem } from '../../schemas/index.ts'
 
-const limits = { depth: 16, values: 1 << 20 } as const
+/** A string is decoded, which a `bin` is not: the longest are texts of chains and names of tensors. */
+const limits = { depth: 16, values: 1 << 20, string: 1 << 20 } as const
 
 /**
  * Look over a msgpack body before it is decoded: that it is of plain types only (no extensions, which decoders
@@ -41,6 +42,7 @@ class Scan {
     if (type <= 0x8f) return this.#map(type & 0x0f, depth)
     if (type <= 0x9f) return this.#array(type & 0x0f, depth)
     if (type <= 0xbf) return this.#skip(type & 0x1f)
+    if (type >= 0xd9 && type <= 0xdb) return this.#skip(this.#length(type))
     const fixed = fixedSize.get(type)
     if (fixed !== undefined) return this.#skip(fixed)
     const length = lengthSize.get(type)
@@ -62,6 +64,14 @@ class Scan {
         : this.#view.getUint32(at)
   }
 
+  /** Of a string. */
+  #length(type: number): number {
+    const length = this.#unsigned(2 ** (type - 0xd9))
+    if (length > limits.string)
+      throw this.malformed(`a string has ${length} bytes, at most ${limits.string} may be`)
+    return length
+  }
+
   #skip(length: number): number {
     if (this.at + length > this.#bytes.length) throw this.malformed('it ends in the middle of a value')
     this.at += length
@@ -81,9 +91,12 @@ class Scan {
       const type = this.#bytes[from] ?? 0
       if (!((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb)))
         throw this.malformed('a key is no string')
-      keys.add(
-        Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + from, this.at - from).toString('latin1'),
-      )
+      // The same key may be written in several ways.
+      const begin = from + (type <= 0xbf ? 1 : 1 + 2 ** (type - 0xd9))
+      const { buffer, byteOffset } = this.#bytes
+      const key = Buffer.from(buffer, byteOffset + begin, this.at - begin).toString()
+      if (key === '__proto__') throw this.malformed('a key is __proto__')
+      keys.add(key)
       if (keys.size <= i) throw this.malformed('a map has a key twice')
       this.value(depth + 1)
     }
@@ -105,12 +118,9 @@ const fixedSize: ReadonlyMap<number, number> = new Map([
   [0xd3, 8],
 ])
 
-/** Bytes of the length that follows a type: byte strings and strings. */
+/** Bytes of the length that follows a type: byte strings. */
 const lengthSize: ReadonlyMap<number, number> = new Map([
   [0xc4, 1],
   [0xc5, 2],
   [0xc6, 4],
-  [0xd9, 1],
-  [0xda, 2],
-  [0xdb, 4],
 ])

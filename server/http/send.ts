@@ -1,4 +1,5 @@
-import { finished, Readable } from 'node:stream'
+import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import type { StepOutput } from '../engines/engine.ts'
@@ -18,8 +19,14 @@ export function sendPieces(response: FastifyReply, pieces: readonly Uint8Array[]
 }
 
 /** Release the memory of an output when its last byte has gone, or the client has. */
-export function releaseWhenSent({ raw }: FastifyReply, { lease }: StepOutput): void {
-  if (lease !== undefined) finished(raw, () => lease.release())
+export function releaseWhenSent({ raw }: FastifyReply, { lease }: Pick<StepOutput, 'lease'>): void {
+  if (lease !== undefined) whenClosed(raw, () => lease.release())
+}
+
+/** Do it when the last byte of an answer has gone, or the client has. */
+export function whenClosed(raw: ServerResponse, work: () => void): void {
+  if (raw.closed) work()
+  else raw.once('close', work)
 }
 
 /** To a fast reader all could go at once: a chunk, then a turn for others. */

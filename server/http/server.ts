@@ -1,21 +1,39 @@
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import fastify, {
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { errors, Problem } from '../../schemas/index.ts'
+import { type Gate, guard } from './api.ts'
+import { describeRoutes, docsPage } from './docs/page.ts'
 import type { Drain } from './drain.ts'
+import { identify, requestId, traced } from './identity.ts'
+import { linger } from './linger.ts'
 import { readBodies } from './msgpack.ts'
+import { Pace } from './pace.ts'
 import { problemBody, replyProblem, toProblem } from './problem.ts'
 import { applyRoute } from './routes/apply.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { healthRoutes } from './routes/health.ts'
+import { metricsRoute } from './routes/metrics.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { stateRoutes } from './routes/state.ts'
 import { stepRoute } from './routes/steps.ts'
 import { transformationsRoute } from './routes/transformations.ts'
+import { whenClosed } from './send.ts'
 import type { Server, Services } from './services.ts'
+import { Telemetry } from './telemetry.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends Gate {
   readonly bodyLimit: number
   readonly requestTimeout: number
+  /** Time in which 64 KiB of a body or an answer must move. */
+  readonly stallTimeout: number
+  /** Certificate and key, in PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   readonly drain: Drain
   readonly logger: FastifyServerOptions['logger']
 }
@@ -23,18 +41,24 @@ export interface ServerOptions {
 /** Everything of HTTP: the protocol is in `schemas/README.md`. */
 export function buildServer(
   services: Services,
-  { bodyLimit, requestTimeout, logger, drain }: ServerOptions,
+  { bodyLimit, requestTimeout, stallTimeout, tls, logger, drain, ...gate }: ServerOptions,
 ): Server {
+  // How often Node looks for requests that take too long; by default every 30 s.
+  const times = {
+    connectionsCheckingInterval: Math.min(requestTimeout, 5000),
+    requestTimeout,
+    headersTimeout: Math.min(60_000, requestTimeout),
+  }
   const app = fastify({
     logger: logger ?? false,
     bodyLimit,
     requestTimeout,
-    // How often Node looks for requests that take too long; by default every 30 s.
-    http: {
-      connectionsCheckingInterval: Math.min(requestTimeout, 5000),
-      requestTimeout,
-      headersTimeout: Math.min(60_000, requestTimeout),
-    },
+    // To the rest of the server it is all the same.
+    ...((tls === undefined ? { http: times } : { https: { ...tls, ...times } }) as { http: typeof times }),
+    requestIdHeader: false,
+    genReqId: requestId,
+    childLoggerFactory: traced,
+    logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: (error, request, response) => {
       replyProblem(response, toProblem(error, request, bodyLimit))
     },
@@ -53,17 +77,54 @@ export function buildServer(
       plugins: [addBin],
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
+  identify(app)
+  const telemetry = new Telemetry(services)
+  telemetry.attach(app)
+  telemetry.gauge('requests_under_way', 'Requests of the API under way', () => gate.admission.requests)
+  telemetry.gauge('held_bytes', 'Bytes of their bodies', () => gate.admission.bytes)
   drain.attach(app)
-  readBodies(app as unknown as FastifyInstance, bodyLimit)
+  const pace = new Pace(stallTimeout, services.now)
+  readBodies(app, { limit: bodyLimit, pace })
+  linger(app, app.server)
+  dropSlowReaders(app, pace)
   app.setErrorHandler((error, request, response) =>
     replyProblem(response, toProblem(error, request, bodyLimit)),
   )
   app.setNotFoundHandler((request, response) =>
     replyProblem(response, notFound(app, request.method, request.url)),
   )
-  for (const route of [sessionRoutes, stepRoute, applyRoute, chainRoutes, transformationsRoute, healthRoutes])
-    route(app, services)
+  describeRoutes(app)
+  app.register(async (open: Server) => healthRoutes(open, services))
+  app.register(docsPage as never)
+  app.register(async (api: Server) => {
+    await guard(api, gate)
+    for (const route of [
+      sessionRoutes,
+      stepRoute,
+      stateRoutes,
+      applyRoute,
+      chainRoutes,
+      transformationsRoute,
+    ])
+      route(api, services)
+    metricsRoute(api, telemetry)
+  })
   return app
+}
+
+/** A client that does not take its answer gives up what is held for it. */
+function dropSlowReaders(app: Server, pace: Pace): void {
+  app.addHook('onSend', async (_request: FastifyRequest, response: FastifyReply, payload: unknown) => {
+    const { raw } = response
+    const { socket } = raw
+    if (socket === null || typeof payload === 'string' || payload instanceof Uint8Array) return payload
+    const sent = () => socket.bytesWritten - socket.writableLength
+    whenClosed(
+      raw,
+      pace.watch(sent, () => socket.destroy()),
+    )
+    return payload
+  })
 }
 
 type AjvPlugin = Extract<
@@ -86,7 +147,7 @@ function notFound(app: Server, method: string, url: string): Problem {
     return new Problem('method_not_allowed', `${path} takes ${allow.join(', ')}, found ${method}`, { allow })
   return new Problem(
     'route_not_found',
-    `There is no route ${method} ${path}: the API is under /v1, as schemas/README.md of the project says`,
+    `There is no route ${method} ${path}: the API is under /v1, and /docs describes it`,
   )
 }
 

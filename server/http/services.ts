@@ -1,19 +1,34 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { ErrorCode } from '../../schemas/index.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Programs } from '../sessions/program.ts'
 import type { Registry } from '../sessions/registry.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Store } from '../stores/store.ts'
+import type { Load } from './admission.ts'
+import type { Tenant } from './tenant.ts'
 import type { Timing } from './timing.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Read keys and certificate again. */
+    reload(): Promise<void>
+  }
   interface FastifyContextConfig {
     /** The body has tensors: msgpack only. */
     binary?: boolean
+    /** The body is a safetensors file. */
+    file?: boolean
+    /** About the whole server: for operators. */
+    operator?: boolean
   }
   interface FastifyRequest {
     timing: Timing
+    tenant: Tenant
+    load: Load
+    /** Code of the problem that it was answered with. */
+    problem: ErrorCode | undefined
   }
 }
 

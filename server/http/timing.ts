@@ -16,6 +16,10 @@ export class Timing {
     this.#since = now
   }
 
+  get stages(): ReadonlyMap<string, number> {
+    return this.#spent
+  }
+
   header(): string {
     return [...this.#spent].map(([stage, ms]) => `${stage};dur=${ms.toFixed(3)}`).join(', ')
   }

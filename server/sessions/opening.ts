@@ -1,7 +1,7 @@
 import { type OpenRequest, Problem } from '../../schemas/index.ts'
 import { printChain, readChain } from '../chains/index.ts'
 import type { Program } from './program.ts'
-import { alone, differences, type Spec } from './spec.ts'
+import { alone, differences, roundBytes, type Spec } from './spec.ts'
 
 /**
  * The specification that an open wants; none when it only attaches.
@@ -89,6 +89,14 @@ function badName(name: string): string | undefined {
   return name === '__proto__' || name === '__metadata__'
     ? 'msgpack decoders and safetensors files take it for their own'
     : undefined
+}
+
+/** @throws Problem `invalid_request` where the contributions to one step do not fit in this server's memory */
+export function checkRoom({ workers }: Spec, { sizes }: Program, memoryLimit: number): void {
+  const bytes = roundBytes(workers, sizes)
+  if (bytes <= memoryLimit) return
+  const detail = `${workers} contributions take ${bytes} bytes together, and the server has ${memoryLimit} for sessions: open it for fewer workers`
+  throw new Problem('invalid_request', detail, { path: '/workers' })
 }
 
 /** @throws Problem `spec_conflict` where the session that is there was opened otherwise */

@@ -37,7 +37,7 @@ export function checkContribution(
 export const stepOpen = (step: number): Problem =>
   new Problem(
     'step_open',
-    `Step ${step} waits for other workers; the contribution is counted: the same request waits on`,
+    `Step ${step} waits for other workers: the same request waits on, and is counted once`,
   )
 
 export const roundGone = (step: number): Problem =>

@@ -1,5 +1,6 @@
 import { keptOf } from './history.ts'
 import type { Live } from './live.ts'
+import { roundBytes } from './spec.ts'
 
 /** How many sessions are in engine memory, the bytes of their state, and what their journals have beyond snapshots. */
 export interface Census {
@@ -75,7 +76,8 @@ export class Residents {
  */
 const weigh = ({ stateBytes, program, spec: { workers } }: Live): number =>
   stateBytes +
-  4 * (1 + (workers > 1 ? workers : 0)) * program.sizes.reduce((sum, n) => sum + n, 0) +
+  4 * program.sizes.reduce((sum, n) => sum + n, 0) +
+  roundBytes(workers, program.sizes) +
   4096 +
   keptOf(program.plan) * (128 + 16 * program.plan.exposed.size) +
   512 * program.plan.state.length

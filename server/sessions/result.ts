@@ -3,7 +3,7 @@ import type { Ask, Live } from './live.ts'
 import type { Spec } from './spec.ts'
 
 /** Told where the parts of a step's time end. */
-export type Lap = (stage: 'queue' | 'decode' | 'compute' | 'commit') => void
+export type Lap = (stage: 'queue' | 'decode' | 'compute' | 'commit' | 'wait') => void
 
 export interface StepResult {
   readonly step: number

@@ -17,7 +17,7 @@ import type { Past } from './history.ts'
 import { digest, type Event, type StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
 import { Log } from './log.ts'
-import { checkAttach, checkKeeps, specOf } from './opening.ts'
+import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
 import { baseAhead, checkRetry, elsewhere, gaveUp, keepsNone, neverArrived, notFound } from './refusals.ts'
@@ -94,6 +94,7 @@ export class Sessions {
       const { sizes, plan } = program
       checkFits(plan, engine)
       checkKeeps(spec, program)
+      checkRoom(spec, program, this.#options.memoryLimit)
       const { params, params_dtype = 'F32', ttl_s = defaultTtl } = request
       checkDtype('params_dtype', params_dtype, engine)
       const given = params && readBuffer(params, params_dtype, spec.tensors, sizes, 'params')
@@ -114,12 +115,16 @@ export class Sessions {
     })
   }
 
-  /** @param wanted whether somebody still waits for the reply when its turn has come */
+  /**
+   * @param wanted whether somebody still waits for the reply when its turn has come
+   * @param waits told that the request waits for other workers: what it holds up meanwhile may be what they need
+   */
   async step(
     key: string,
     request: StepRequest,
     lap: Lap,
     wanted: () => boolean = () => true,
+    waits: () => void = () => {},
   ): Promise<StepResult> {
     const taken = await this.#queues.run<StepResult | Pending>(key, async () => {
       if (!wanted()) throw gaveUp()
@@ -136,7 +141,11 @@ export class Sessions {
         },
       )
     })
-    return 'pending' in taken ? taken.pending : taken
+    if (!('pending' in taken)) return taken
+    waits()
+    const result = await taken.pending
+    lap('wait')
+    return result
   }
 
   /** All that can be wrong with a step, found before anything is written. */

@@ -42,6 +42,10 @@ export const readSpec = (record: Uint8Array): Spec => ({
 
 export const alone = { workers: 1, aggregate: 'mean', staleness: 'none' } as const
 
+/** Bytes of the contributions to one step, of four bytes an element, of so many elements a tensor. */
+export const roundBytes = (workers: number, sizes: readonly number[]): number =>
+  workers > 1 ? 4 * workers * sizes.reduce((sum, n) => sum + n, 0) : 0
+
 /** The most steps that there may be since a contribution's parameters; no bound where they are not counted. */
 export const mostStale = ({ staleness }: Spec): number | undefined =>
   staleness.startsWith('reject:') ? Number(staleness.slice('reject:'.length)) : undefined

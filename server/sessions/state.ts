@@ -81,7 +81,10 @@ export function readState(file: Uint8Array): StateFile {
     seed: Number(textOf(metadata, 'seed')),
   }
   const [wrong] = Value.Errors(OpenRequest, request)
-  if (wrong !== undefined) throw refuse(wrong.instancePath.slice(1) || 'sharing', wrong.message)
+  if (wrong !== undefined) {
+    const what = wrong.keyword === 'boolean' ? 'is nothing that an open takes' : wrong.message
+    throw refuse(wrong.instancePath.slice(1) || 'sharing', what)
+  }
   const keeps = [...tensors.keys()].some((name) => name.startsWith('params/'))
   const open = { ...(request as OpenRequest), ...(keeps ? { params: new Uint8Array() } : {}) }
   const spec = specOf(open)

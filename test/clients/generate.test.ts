@@ -108,7 +108,7 @@ test('names that are words of the language and texts that would end early are wr
     reference: "'",
     options: [{ name: 'mode', kind: { is: 'literal', text: "it's" }, required: true, keywordOnly: true }],
   }
-  const text = writeTypeScript({ calls: [call], errors: [] }, command)
+  const text = writeTypeScript({ calls: [call], errors: [], retryable: [] }, command)
   assert.match(text, /\nexport const delete_ = defineSchedule</)
   assert.match(text, /`u = \*\\\/ g`/)
   assert.match(text, /\{ mode: 'it\\'s' \}/)

@@ -52,7 +52,7 @@ const breakOff: Answer = (response) => {
 }
 const silent: Answer = () => {}
 
-const opened = { id: 'run', step: 4, needs: { params: false, value: false } }
+const opened = { id: 'run', step: 4, workers: 1, needs: { params: false, value: false } }
 const stepped = (updates: unknown, replayed = false): Answer =>
   reply({ step: 5, updates, replayed, counted: true })
 const floats = (...values: number[]): Buffer => Buffer.from(new Float32Array(values).buffer)

@@ -175,3 +175,32 @@ test('named tensors come back named', async () => {
   const { updates } = await session.step({ b: new Float32Array(4).fill(1), w: new Float32Array(12).fill(2) })
   assert.deepEqual(updates, { w: new Float32Array(12).fill(-2), b: new Float32Array(4).fill(-1) })
 })
+
+test('rows of an embedding are sent alone, and come back', async () => {
+  const session = await client().open('rows', {
+    chain: sgd(0.5),
+    tensors: [
+      { name: 'embedding', shape: [4, 2] },
+      { name: 'b', shape: [1] },
+    ],
+  })
+  const params = { embedding: Float32Array.from({ length: 8 }, (_, i) => i), b: Float32Array.of(1) }
+  const embedding = { rows: Int32Array.of(3, 1), data: Float32Array.of(2, 4, 6, 8) }
+  const { updates } = await session.step({ embedding, b: Float32Array.of(1) })
+  assert.deepEqual([...updates.embedding.rows], [3, 1])
+  applyUpdates(params, updates)
+  assert.deepEqual([...params.embedding], [0, 1, -1, -1, 4, 5, 5, 5])
+  assert.deepEqual([...params.b], [0.5])
+  const none = { rows: new Int32Array(), data: new Float32Array() }
+  applyUpdates(params, (await session.step({ embedding: none, b: Float32Array.of(0) })).updates)
+  assert.deepEqual([...params.embedding], [0, 1, -1, -1, 4, 5, 5, 5])
+  assert.throws(
+    () => applyUpdates(params, { embedding: { rows: Int32Array.of(4), data: Float32Array.of(1, 1) } }),
+    /row 4 of 2 elements, and there are 8 parameters/,
+  )
+  const wrong = { embedding: { rows: [3] as unknown as Int32Array, data: Float32Array.of(2, 4) } }
+  await assert.rejects(
+    session.step(wrong),
+    /Cannot send grads.embedding.rows: given Array, expected an Int32Array/,
+  )
+})

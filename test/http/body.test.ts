@@ -43,7 +43,7 @@ async function send(headers: readonly string[], pieces: readonly Uint8Array[]): 
   const socket = connect(port, '127.0.0.1').setNoDelay(true)
   const head = [
     'POST /v1/apply HTTP/1.1',
-    'Host: x',
+    'Host: localhost',
     'Connection: close',
     'Content-Type: application/msgpack',
     ...headers,
@@ -136,7 +136,7 @@ for (const encoding of ['identity', 'gzip'])
   test(`a client that breaks off in the middle of a body, ${encoding}: the server goes on`, async () => {
     const socket = connect(port, '127.0.0.1')
     const begun = encoding === 'gzip' ? gzipSync(body).subarray(0, 50) : body.subarray(0, 50)
-    const head = `POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Encoding: ${encoding}\r\nContent-Length: 9999\r\n\r\n`
+    const head = `POST /v1/apply HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Encoding: ${encoding}\r\nContent-Length: 9999\r\n\r\n`
     await new Promise((resolve) => socket.write(Buffer.concat([Buffer.from(head), begun]), resolve))
     socket.destroy()
     await once(socket, 'close')

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Engine } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
+import { Access } from '../../server/http/access.ts'
+import { Admission } from '../../server/http/admission.ts'
 import { Drain } from '../../server/http/drain.ts'
 import { buildServer } from '../../server/http/server.ts'
 import { Programs } from '../../server/sessions/program.ts'
@@ -95,6 +97,9 @@ test('internal_error: an engine that breaks once loses nothing', async () => {
     requestTimeout: 1e4,
     logger: false,
     drain: new Drain(),
+    stallTimeout: 1e4,
+    access: new Access({ keysFile: undefined, local: true }, store, () => 0),
+    admission: new Admission({ bytes: 1e9, requests: 100, share: 1 }),
   })
   const app = TestApp.of(server)
   await app.send('PUT', '/v1/sessions/a', open)

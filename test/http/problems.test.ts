@@ -398,7 +398,7 @@ test('overloaded: more requests for one session than may wait', async () => {
 })
 
 const header =
-  'POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Length: 99\r\n'
+  'POST /v1/apply HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: 99\r\n'
 for (const [what, begun] of [
   ['headers', header.slice(0, -9)],
   ['a body', `${header}\r\nabc`],
@@ -436,6 +436,11 @@ const elsewhere: readonly ErrorCode[] = [
   'store_unavailable', // test/http/faults.test.ts: a real Redis that is stopped
   'state_lost', // test/http/faults.test.ts: chunks deleted from a real Redis
   'internal_error', // test/http/faults.test.ts: an engine that breaks
+  'step_open', // test/http/workers.test.ts
+  'unauthenticated', // test/http/access.test.ts
+  'forbidden',
+  'quota_exceeded',
+  'rate_limited',
 ]
 
 test('every code of the table is raised', () => {

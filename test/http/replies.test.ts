@@ -73,7 +73,7 @@ class Service {
   async slowly(id: string, step: number): Promise<SlowReader> {
     const socket = connect(this.port, '127.0.0.1')
     const body = stepBody(step)
-    const head = `POST /v1/sessions/${id}/steps HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`
+    const head = `POST /v1/sessions/${id}/steps HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`
     socket.write(head)
     socket.write(body)
     await once(socket, 'readable')
@@ -208,7 +208,7 @@ test('a client that goes away before its step is computed leaves nothing behind'
     const socket = connect(service.port, '127.0.0.1')
     const body = stepBody(1)
     socket.write(
-      `POST /v1/sessions/a/steps HTTP/1.1\r\nHost: x\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`,
+      `POST /v1/sessions/a/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`,
     )
     await new Promise((resolve) => socket.write(body, resolve))
     // All of the request is there or on its way; nothing of the reply is.

@@ -190,15 +190,15 @@ test('weights, sums and losses', async () => {
 })
 
 test('contributions are added up in order of their names, in whichever they arrive', async () => {
-  const plain = {
+  const plain: OpenRequest = {
     chain: 'sgd(1.0)',
     tensors: [{ name: 'w', shape: [1] }],
     workers: 3,
     aggregate: 'sum',
-  } as const
+  }
   // In any other order the 1 is lost beside 2⁶⁰.
   const parts = { a: 2 ** 60, b: -(2 ** 60), c: 1 }
-  const { step, store } = await start({ ...plain, aggregate: 'sum' })
+  const { step, store } = await start(plain)
   for (const [i, order] of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba'].entries()) {
     const waiting: Promise<StepResult>[] = []
     for (const worker of order) {
@@ -292,6 +292,8 @@ test('sessions that several workers cannot have are refused at open', async () =
     [{ ...spec, staleness: 'inverse' }, { more: { path: '/staleness' } }],
   ] as const)
     await assert.rejects(sessions.open(key, request), expected)
+  const little = sessionsOn({ store, memoryLimit: 4 * 16 * 3 - 1 })
+  await assert.rejects(little.open(key, plain), { code: 'invalid_request', more: { path: '/workers' } })
   await sessions.open(key, plain)
   const other = { ...plain, workers: 4, aggregate: 'sum' } as const
   await assert.rejects(sessions.open(key, other), (error: Error) => {

@@ -153,6 +153,31 @@ describe('store: redis, the server', () => {
     }),
   )
 
+  it('tells of rounds that others close when they do, not when it looks', { timeout: 30_000 }, () =>
+    withRedis({}, async ({ url }) => {
+      const [one, other] = [await openStore(url), await openStore(url)]
+      const incarnation = await create(one)
+      const round = { member: 'a', full: 1 }
+      // Looking every second alone would take as many seconds.
+      const start = performance.now()
+      for (let step = 0; step < 6; step++) {
+        const told = new Promise<void>((resolve) => {
+          const end = one.watch('a', async () => {
+            if ((await one.get('a'))?.head.step !== step + 1) return
+            end()
+            resolve()
+          })
+        })
+        await one.ping()
+        await other.append('a', { ...entry(incarnation, none, step), round })
+        await told
+      }
+      assert.ok(performance.now() - start < 3000, `${performance.now() - start} ms`)
+      await one.close()
+      await other.close()
+    }),
+  )
+
   it('that cannot be reached is not opened', { timeout: 30_000 }, async () => {
     const server = await startRedis()
     await server.stop()

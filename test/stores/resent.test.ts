@@ -9,7 +9,7 @@ const none = new Uint8Array(0)
 
 it('an append whose answer was lost is not taken again, also when a snapshot stands for it', async () => {
   const redis = await startRedis()
-  const proxy = await startProxy(redis.port)
+  const proxy = await startProxy(() => redis.port)
   const near = await openStore(redis.url)
   const far = await openStore(`redis://127.0.0.1:${proxy.port}`)
   try {

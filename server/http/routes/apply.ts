@@ -3,7 +3,6 @@ import { apply } from '../../sessions/apply.ts'
 import { replyMsgpack } from '../msgpack.ts'
 import { releaseWhenSent } from '../send.ts'
 import type { Server, Services } from '../services.ts'
-import { tenant } from '../tenant.ts'
 import { outputBody } from './steps.ts'
 
 /** `POST /v1/apply`: one step from fresh state, of which nothing is kept. */
@@ -13,7 +12,7 @@ export function applyRoute(app: Server, { engine, programs, registry }: Services
     { schema: { body: ApplyRequest }, config: { binary: true } },
     async (request, response) => {
       const { body } = request
-      const chain = await registry.lookUp(tenant, body.chain)
+      const chain = await registry.lookUp(request.tenant.name, body.chain)
       const { output, of } = await apply({ ...body, chain }, engine, programs)
       releaseWhenSent(response, output)
       return replyMsgpack(

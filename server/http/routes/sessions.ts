@@ -6,13 +6,13 @@ import {
   ListQuery,
   OpenRequest,
   ParamsQuery,
-  Problem,
   SessionId,
 } from '../../../schemas/index.ts'
+import { ifMatch } from '../ifmatch.ts'
 import { reply } from '../msgpack.ts'
-import { sendPieces } from '../send.ts'
+import { releaseWhenSent, sendPieces } from '../send.ts'
 import type { Server, Services } from '../services.ts'
-import { tenant } from '../tenant.ts'
+import { idOf, keyOf } from '../tenant.ts'
 
 const params = Type.Object({ id: SessionId })
 
@@ -24,8 +24,14 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
     async (request, response) => {
       const { chain } = request.body
       const open =
-        chain === undefined ? request.body : { ...request.body, chain: await registry.lookUp(tenant, chain) }
-      const { created, session } = await sessions.open(`${tenant}/${request.params.id}`, open)
+        chain === undefined
+          ? request.body
+          : { ...request.body, chain: await registry.lookUp(request.tenant.name, chain) }
+      const { created, session } = await sessions.open(
+        keyOf(request, request.params.id),
+        open,
+        request.tenant,
+      )
       return reply(request, response.code(created ? 201 : 200).header('etag', etag(session.step)), session)
     },
   )
@@ -34,7 +40,7 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
     '/v1/sessions/:id',
     { schema: { params, querystring: DescribeQuery } },
     async (request, response) => {
-      const key = `${tenant}/${request.params.id}`
+      const key = keyOf(request, request.params.id)
       const session = await sessions.describe(key)
       const plan = request.query.plan === '1' ? { plan: await sessions.plan(key) } : {}
       return reply(request, response.header('etag', etag(session.step)), { ...session, ...plan })
@@ -45,29 +51,30 @@ export function sessionRoutes(app: Server, { sessions, registry, store }: Servic
     '/v1/sessions/:id/params',
     { schema: { params, querystring: ParamsQuery } },
     async (request, response) => {
-      const { step, file } = await sessions.params(
-        `${tenant}/${request.params.id}`,
-        request.query.dtype ?? 'F32',
-      )
+      const { dtype = 'F32', of = 'params' } = request.query
+      const result = await sessions.params(keyOf(request, request.params.id), dtype, of)
+      releaseWhenSent(response, result)
+      const { step, file } = result
       return sendPieces(response.header('etag', etag(step)).type('application/octet-stream'), file)
     },
   )
 
   app.patch('/v1/sessions/:id', { schema: { params, body: ChangeRequest } }, async (request, response) => {
     const step = ifMatch(request.headers['if-match'])
-    const session = await sessions.change(`${tenant}/${request.params.id}`, request.body, step)
+    const session = await sessions.change(keyOf(request, request.params.id), request.body, step)
     return reply(request, response.header('etag', etag(session.step)), session)
   })
 
   app.delete('/v1/sessions/:id', { schema: { params } }, async (request, response) => {
-    await sessions.delete(`${tenant}/${request.params.id}`)
+    await sessions.delete(keyOf(request, request.params.id))
+    request.tenant.usage.stale()
     return response.code(204).send()
   })
 
   app.get('/v1/sessions', { schema: { querystring: ListQuery } }, async (request, response) => {
     const { prefix = '', limit = '100', cursor } = request.query
-    const page = await store.list(`${tenant}/${prefix}`, Number(limit), cursor)
-    const ids = page.keys.map((key) => ({ id: key.slice(tenant.length + 1) }))
+    const page = await store.list(keyOf(request, prefix), Number(limit), cursor)
+    const ids = page.keys.map((key) => ({ id: idOf(request, key) }))
     return reply(request, response, {
       sessions: ids,
       ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
@@ -81,14 +88,3 @@ const emptyAsNothing = async (request: FastifyRequest) => {
 }
 
 export const etag = (step: number): string => `"${step}"`
-
-/** The step that an `If-Match` header names; any when there is none or it is `*`. */
-function ifMatch(header: string | undefined): number | undefined {
-  if (header === undefined || header.trim() === '*') return undefined
-  const [, step] = /^"(\d+)"$/.exec(header.trim()) ?? []
-  if (step === undefined)
-    throw new Problem('invalid_request', `If-Match is ${header}, expected a step such as "12"`, {
-      path: 'if-match',
-    })
-  return Number(step)
-}

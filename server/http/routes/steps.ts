@@ -27,6 +27,7 @@ export function stepRoute(app: Server, { sessions }: Services): void {
         body,
         (stage) => timing.lap(stage),
         () => !response.raw.destroyed,
+        () => request.load.release(),
       )
       const { step, replayed, counted, output, ask, spec } = result
       releaseWhenSent(response, output)

@@ -1,0 +1,112 @@
+import { Problem } from '../../schemas/index.ts'
+
+export interface AdmissionLimits {
+  /** Bytes of bodies and answers that may be in memory at a time. */
+  readonly bytes: number
+  /** Requests that may be under way at a time. */
+  readonly requests: number
+  /** The part of both that one tenant may take. */
+  readonly share: number
+}
+
+interface Under {
+  bytes: number
+  requests: number
+}
+
+/** Requests under way and what they hold in memory: bounded in all, and for each tenant. */
+export class Admission {
+  readonly #limits: AdmissionLimits
+  readonly #all: Under = { bytes: 0, requests: 0 }
+  readonly #tenants = new Map<string, Under>()
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits
+  }
+
+  get bytes(): number {
+    return this.#all.bytes
+  }
+
+  get requests(): number {
+    return this.#all.requests
+  }
+
+  /** @throws Problem `overloaded` */
+  enter(tenant: string): Load {
+    const own = this.#tenants.get(tenant) ?? { bytes: 0, requests: 0 }
+    const { requests, share } = this.#limits
+    if (this.#all.requests >= requests) throw tooMany('', this.#all.requests, requests)
+    const most = Math.ceil(requests * share)
+    if (own.requests >= most) throw tooMany(' of this tenant', own.requests, most)
+    this.#tenants.set(tenant, own)
+    const under = [own, this.#all]
+    for (const each of under) each.requests++
+    return new Load(
+      (bytes) => this.#admit(own, bytes),
+      (bytes) => {
+        for (const each of under) each.bytes += bytes
+      },
+      () => {
+        for (const each of under) each.requests--
+        if (own.requests === 0) this.#tenants.delete(tenant)
+      },
+    )
+  }
+
+  /** Alone, a body is always let in: its own limit is that of bodies. */
+  #admit(own: Under, bytes: number): void {
+    const { bytes: limit, share } = this.#limits
+    if (this.#all.bytes > 0 && this.#all.bytes + bytes > limit)
+      throw tooLarge('', this.#all.bytes, bytes, limit)
+    const most = limit * share
+    if (own.bytes > 0 && own.bytes + bytes > most) throw tooLarge(' of this tenant', own.bytes, bytes, most)
+  }
+}
+
+/** What one request holds. */
+export class Load {
+  readonly #admit: (bytes: number) => void
+  readonly #add: (bytes: number) => void
+  readonly #leave: () => void
+  #bytes = 0
+  #left = false
+
+  constructor(admit: (bytes: number) => void, add: (bytes: number) => void, leave: () => void) {
+    this.#admit = admit
+    this.#add = add
+    this.#leave = leave
+  }
+
+  /** About to be held. @throws Problem `overloaded` */
+  take(bytes: number): void {
+    this.#admit(bytes)
+    this.add(bytes)
+  }
+
+  /** Held already: others wait for it. */
+  add(bytes: number): void {
+    if (this.#left) return
+    this.#bytes += bytes
+    this.#add(bytes)
+  }
+
+  release(): void {
+    if (this.#left) return
+    this.#add(-this.#bytes)
+    this.#left = true
+    this.#leave()
+  }
+}
+
+const tooMany = (whose: string, found: number, most: number) =>
+  new Problem('overloaded', `${found} requests${whose} are under way, at most ${most} may be`, {
+    retry_after: 1,
+  })
+
+const tooLarge = (whose: string, held: number, bytes: number, most: number) =>
+  new Problem(
+    'overloaded',
+    `${held} bytes of requests${whose} are in memory, and with ${bytes} more there would be over ${Math.floor(most)}`,
+    { retry_after: 1 },
+  )

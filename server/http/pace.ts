@@ -1,0 +1,48 @@
+/** What must move within the time that is given: less is a peer that stalls, or wants to hold what it was given. */
+const least = 2 ** 16
+
+interface Watched {
+  readonly moved: () => number
+  readonly stalled: () => void
+  since: number
+  at: number
+}
+
+/** Ends transfers that hardly move. One timer for all, and none while nothing is watched. */
+export class Pace {
+  readonly limit: number
+  readonly #now: () => number
+  readonly #watched = new Set<Watched>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param limit milliseconds in which 64 KiB or the rest of a transfer must move */
+  constructor(limit: number, now: () => number) {
+    this.limit = limit
+    this.#now = now
+  }
+
+  /** Watch a transfer, of which so many bytes have moved; what is given back ends that. */
+  watch(moved: () => number, stalled: () => void): () => void {
+    const watched = { moved, stalled, since: this.#now(), at: moved() }
+    this.#watched.add(watched)
+    this.#timer ??= setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
+    return () => {
+      this.#watched.delete(watched)
+      if (this.#watched.size > 0) return
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+  }
+
+  #check(): void {
+    const now = this.#now()
+    for (const watched of this.#watched) {
+      const at = watched.moved()
+      if (at - watched.at >= least) Object.assign(watched, { since: now, at })
+      else if (now - watched.since >= this.limit) {
+        this.#watched.delete(watched)
+        watched.stalled()
+      }
+    }
+  }
+}

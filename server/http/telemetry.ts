@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Server, Services } from './services.ts'
+import { Timing } from './timing.ts'
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/** Sessions in the store are counted by listing them: not at every scrape. */
+const countEvery = 60_000
+
+/** What the process says of itself, the delay of its event loop above all: one for all servers in it. */
+const ofProcess = new Registry()
+let begun = false
+
+/** Metrics of one server, in the text form of Prometheus. Labels are routes and codes, never ids or tenants. */
+export class Telemetry {
+  readonly #registry = new Registry()
+  readonly #services: Services
+  readonly #requests = this.#histogram(
+    'request_duration_seconds',
+    'From the head of a request to the end of its answer',
+    ['method', 'route', 'code'],
+  )
+  readonly #stages = this.#histogram('step_stage_duration_seconds', 'Stages of steps, as in Server-Timing', [
+    'stage',
+  ])
+  readonly #problems = this.#counter('problems_total', 'Refusals and faults', ['code'])
+  readonly #read = this.#counter('request_body_bytes_total', 'Bytes of bodies, as they were announced', [
+    'route',
+  ])
+  readonly #written = this.#counter('response_body_bytes_total', 'Bytes of answers', ['route'])
+  #stored = { count: 0, at: Number.NEGATIVE_INFINITY }
+
+  constructor(services: Services) {
+    this.#services = services
+    const { sessions, engine } = services
+    this.gauge('sessions_live', 'Sessions in engine memory', () => sessions.census().sessions)
+    this.gauge('state_live_bytes', 'Their state', () => sessions.census().bytes)
+    this.gauge(
+      'journal_entries',
+      'Entries since the snapshots of live sessions',
+      () => sessions.census().entries,
+    )
+    this.gauge('journal_bytes', 'Bytes of these entries', () => sessions.census().journal)
+    this.gauge('sessions_stored', 'Sessions in the store, counted once a minute', () => this.#countStored())
+    if (engine.memoryBytes !== undefined)
+      this.gauge('engine_memory_bytes', 'Memory that the engine has taken', engine.memoryBytes)
+  }
+
+  attach(app: Server): void {
+    const { now } = this.#services
+    app.addHook('onRequest', async (request: FastifyRequest) => {
+      request.timing = new Timing(now)
+    })
+    app.addHook('onResponse', async (request: FastifyRequest, response: FastifyReply) => {
+      const { method, routeOptions, headers } = request
+      const route = routeOptions.url ?? 'none'
+      this.#requests.observe({ method, route, code: response.statusCode }, response.elapsedTime / 1000)
+      this.#read.inc({ route }, Number(headers['content-length']) || 0)
+      this.#written.inc({ route }, Number(response.getHeader('content-length')) || 0)
+      if (request.problem !== undefined) this.#problems.inc({ code: request.problem })
+      for (const [stage, ms] of request.timing.stages) this.#stages.observe({ stage }, ms / 1000)
+    })
+  }
+
+  /** Something that is asked for its value at every scrape. */
+  gauge(name: string, help: string, value: () => number | Promise<number>): void {
+    const gauge: Gauge = new Gauge({
+      name: `stepd_${name}`,
+      help,
+      registers: [this.#registry],
+      collect: async () => gauge.set(await value()),
+    })
+  }
+
+  async text(): Promise<{ readonly type: string; readonly body: string }> {
+    if (!begun) collectDefaultMetrics({ register: ofProcess })
+    begun = true
+    const all = Registry.merge([this.#registry, ofProcess])
+    return { type: all.contentType, body: await all.metrics() }
+  }
+
+  #histogram<T extends string>(name: string, help: string, labelNames: T[]): Histogram<T> {
+    return new Histogram({
+      name: `stepd_${name}`,
+      help,
+      labelNames,
+      buckets: seconds,
+      registers: [this.#registry],
+    })
+  }
+
+  #counter<T extends string>(name: string, help: string, labelNames: T[]): Counter<T> {
+    return new Counter({ name: `stepd_${name}`, help, labelNames, registers: [this.#registry] })
+  }
+
+  async #countStored(): Promise<number> {
+    const { store, now } = this.#services
+    if (now() - this.#stored.at < countEvery) return this.#stored.count
+    this.#stored = { ...this.#stored, at: now() }
+    let count = 0
+    let cursor: string | undefined
+    do {
+      const page = await store.list('', 1000, cursor)
+      count += page.keys.length
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    this.#stored = { count, at: now() }
+    return count
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Builds the client of every language and proves it against one live server: `npm run test:clients`;
+ * `LANGUAGES="go rust" npm run test:clients`, of those only.
+ */
+import assert from 'node:assert/strict'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { ServerProcess } from '../process.ts'
+import { type Breaks, breakAlso, breakTheCut, startBreakingProxy } from './breaks.ts'
+import { languages } from './languages/index.ts'
+import { answers, built, type Command, execute, writeExample } from './languages/language.ts'
+import { playScenario, scenarioFile } from './scenario.ts'
+
+let server: ServerProcess
+let expected: Uint8Array
+before(async () => {
+  await mkdir(built, { recursive: true })
+  server = await ServerProcess.start({ STEPD_STORE: 'memory:' })
+  expected = await through(breakTheCut(), (url) => playScenario(url, 'typescript'))
+})
+after(() => server.stop())
+
+async function through<T>(breaks: Breaks, work: (url: string) => Promise<T>): Promise<T> {
+  const proxy = await startBreakingProxy(Number(new URL(server.url).port), breaks)
+  try {
+    return await work(proxy.url)
+  } finally {
+    await proxy.stop()
+  }
+}
+
+async function endsAlike({ run, ...rest }: Command, breaks: Breaks, prefix: string): Promise<void> {
+  const out = join(built, `${prefix}.bin`)
+  await through(breaks, (url) => execute({ ...rest, run: [...run, url, prefix, scenarioFile, out] }))
+  assert.deepEqual(await readFile(out), expected)
+}
+
+const chosen = (process.env.LANGUAGES ?? '').split(' ').filter((name) => name !== '')
+for (const language of languages.filter(({ folder }) => chosen.length === 0 || chosen.includes(folder))) {
+  const { name, folder, tools, play: player, example, tests = [] } = language
+  const found = await Promise.all(tools.map(answers))
+  const missing = tools.filter((_, i) => found[i] === false).map(([program]) => program)
+  // Where everything can be installed nothing may be left out.
+  const skip = missing.length > 0 && process.env.CI === undefined && `${missing.join(', ')} not installed`
+  describe(name, { skip }, () => {
+    before(() => language.build())
+
+    if (player !== undefined) {
+      it('ends the scenario with the bytes of the TypeScript client', () =>
+        endsAlike(player, breakTheCut(), `${folder}-quiet`))
+
+      it('does so over connections of which one request in five loses its own', async () => {
+        for (const seed of [1, 2, 3]) await endsAlike(player, breakAlso(0.2, seed), `${folder}-${seed}`)
+      })
+    }
+
+    it('runs the example of its page', async () => {
+      await writeExample(language, server.url)
+      let printed = ''
+      for (const command of example.commands) printed += await execute(command)
+      assert.match(printed, /1\.?0* +2\.?0* +3\.?0* +4/)
+    })
+
+    for (const { what, command } of tests)
+      it(`passes the tests of ${what}`, async () => {
+        await execute({ ...command, env: { ...command.env, STEPD_URL: server.url } })
+      })
+  })
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import { built, type Language } from './language.ts'
+
+const file = join(built, 'shell', 'example.sh')
+
+/** An example and no client: it plays nothing. */
+export const shell: Language = {
+  name: 'Shell',
+  folder: 'shell',
+  tools: [
+    ['curl', '--version'],
+    ['od', '--version'],
+  ],
+  build: async () => {},
+  example: { fence: 'sh', file, commands: [{ run: ['sh', '-eu', file] }] },
+}

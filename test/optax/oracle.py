@@ -1,0 +1,156 @@
+"""Answer chains as Optax does: a request a line comes in, an answer a line goes out, both JSON.
+
+    {"id", "chain", "shapes", "params", "gradients", "losses"}  ->  {"id", "updates", "moved"}  or  {"id", "refused"}
+
+Arrays are base64 of little-endian float64. Parameters after a step are those before it plus the update, in float32.
+`moved` says for each step how far the update goes when all gradients and parameters move by one unit in their last
+place, of `float32` and of `float64`. With `updates` in the request the answer is `moved` alone: how far Optax in float32 is
+from those updates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "vectors"))
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from adapters import Shapes
+from generate import decode, encode, pack, started, transformation_of, unpack, widen
+
+cond, fori_loop, scan = jax.lax.cond, jax.lax.fori_loop, jax.lax.scan
+
+
+def chosen(
+    condition: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any, **operand: Any
+) -> Any:
+    """`lax.cond`, which compiles both branches anew at each step: that takes a hundred times as long as to run one."""
+    if isinstance(condition, jax.core.Tracer):
+        return cond(condition, true_fun, false_fun, *operands, **operand)
+    return (true_fun if condition else false_fun)(*operands, *operand.values())
+
+
+def repeated(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, **options: Any) -> Any:
+    """`lax.fori_loop`, likewise."""
+    if not isinstance(lower, int) or not isinstance(upper, int):
+        return fori_loop(lower, upper, body, init, **options)
+    return functools.reduce(lambda x, i: body(i, x), range(lower, upper), init)
+
+
+def scanned(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, **options: Any) -> Any:
+    """`lax.scan` over what is known, likewise."""
+    leaves = jax.tree.leaves(xs)
+    if not leaves or any(isinstance(x, jax.core.Tracer) for x in [*leaves, *jax.tree.leaves(init)]):
+        return scan(f, init, xs, **options)
+    order = range(len(leaves[0]))
+    carry, made = init, {}
+    for i in reversed(order) if options.get("reverse") else order:
+        carry, made[i] = f(carry, jax.tree.map(lambda x, i=i: x[i], xs))
+    return carry, jax.tree.map(lambda *ys: jnp.stack(ys), *(made[i] for i in order))
+
+
+jax.lax.cond, jax.lax.fori_loop, jax.lax.scan = chosen, repeated, scanned
+# Compiled for each tree anew.
+optax.tree.bias_correction = optax.tree.bias_correction.__wrapped__
+
+
+def after(params: np.ndarray, update: np.ndarray) -> np.ndarray:
+    """The next parameters, in float32; where there is no finite one, as before."""
+    moved = (params + update).astype(np.float32).astype(np.float64)
+    return np.where(np.isfinite(moved), moved, params)
+
+
+def shifted(values: np.ndarray, dtype: type[np.floating], rng: np.random.Generator) -> np.ndarray:
+    """Each number the next one up or down, as chance has it; zeros stay."""
+    toward = np.where(rng.random(values.shape) < 0.5, -np.inf, np.inf).astype(dtype)
+    return np.where(values == 0, values, np.nextafter(values.astype(dtype), toward).astype(np.float64))
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Over what is finite; None where that is not the same."""
+    finite = np.isfinite(other)
+    if (np.isfinite(one) != finite).any():
+        return None
+    return float(np.linalg.norm(one[finite] - other[finite]))
+
+
+class Run:
+    """A chain on one sequence of inputs."""
+
+    def __init__(self, transformation: optax.GradientTransformationExtraArgs, state: Any, shapes: Shapes) -> None:
+        self.transformation, self.state, self.shapes = transformation, state, shapes
+
+    def step(self, gradient: np.ndarray, params: np.ndarray, loss: float) -> np.ndarray:
+        updates, self.state = self.transformation.update(
+            unpack(gradient, self.shapes), self.state, unpack(params, self.shapes), value=jnp.asarray(loss)
+        )
+        return pack(updates).astype(np.float64)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
+    params, chain = decode(request["params"]), request["chain"]
+    rngs = {dtype: np.random.default_rng(request["id"]) for dtype in (np.float32, np.float64)}
+    starts = {dtype: shifted(params, dtype, rng) for dtype, rng in rngs.items()}
+    transformation, state = started(chain, unpack(params, shapes), shapes)
+    plain = Run(transformation, state, shapes)
+    others = {
+        dtype: Run(transformation, widen(transformation.init(unpack(start, shapes))), shapes)
+        for dtype, start in starts.items()
+    }
+    updates: list[str] = []
+    moved: dict[str, list[float | None]] = {dtype.__name__: [] for dtype in others}
+    for step, (packed, loss) in enumerate(zip(request["gradients"], request["losses"], strict=True)):
+        gradient = decode(packed)
+        update = plain.step(gradient, params, loss)
+        updates.append(encode(update))
+        for dtype, run in others.items():
+            rng = rngs[dtype]
+            own = starts[dtype] if step == 0 else shifted(params, dtype, rng)
+            moved[dtype.__name__].append(distance(run.step(shifted(gradient, dtype, rng), own, loss), update))
+        params = after(params, update)
+    return {"updates": updates, "moved": moved}
+
+
+def narrow(request: dict[str, Any]) -> dict[str, Any]:
+    """The same inputs in float32, as Optax is mostly used."""
+    shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
+    params, updates = decode(request["params"]), [decode(u) for u in request["updates"]]
+    away: list[float | None] = []
+    with jax.enable_x64(False):
+        transformation = transformation_of(request["chain"], shapes)
+        run = Run(transformation, transformation.init(unpack(params, shapes)), shapes)
+        for packed, loss, update in zip(request["gradients"], request["losses"], updates, strict=True):
+            away.append(distance(run.step(decode(packed), params, loss), update))
+            params = after(params, update)
+    return {"moved": {"float32": away}}
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    np.seterr(all="ignore")
+    print(json.dumps({"optax": optax.__version__}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            # Whatever is printed on the way is no answer.
+            with contextlib.redirect_stdout(sys.stderr):
+                reply = narrow(request) if "updates" in request else answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever Optax says of a chain is the answer
+            text = str(error).strip()
+            reply = {"refused": f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"[:300]}
+        print(json.dumps({"id": request["id"], **reply}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

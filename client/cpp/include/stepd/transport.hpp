@@ -109,6 +109,8 @@ class Transport {
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    // On a connection that it had, libcurl sends again by itself what got no answer. These may have been taken.
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, method == "DELETE" || method == "PATCH" ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
     Headers headers(nullptr, curl_slist_free_all);

@@ -5,6 +5,12 @@
 pub const MALFORMED_BODY: &str = "malformed_body";
 /// The chain expression cannot be read.
 pub const MALFORMED_CHAIN: &str = "malformed_chain";
+/// There is no key, or none that is known.
+pub const UNAUTHENTICATED: &str = "unauthenticated";
+/// It is not for the one who asks.
+pub const FORBIDDEN: &str = "forbidden";
+/// The tenant has as much as it may have.
+pub const QUOTA_EXCEEDED: &str = "quota_exceeded";
 /// No such session.
 pub const SESSION_NOT_FOUND: &str = "session_not_found";
 /// No such registered chain.
@@ -41,8 +47,12 @@ pub const SCHEMA_MISMATCH: &str = "schema_mismatch";
 pub const MISSING_PARAMS: &str = "missing_params";
 /// The chain needs the loss.
 pub const MISSING_VALUE: &str = "missing_value";
+/// The tenant asks for more than it may in a time.
+pub const RATE_LIMITED: &str = "rate_limited";
 /// The server has more work than it can take.
 pub const OVERLOADED: &str = "overloaded";
+/// The step waits for other workers.
+pub const STEP_OPEN: &str = "step_open";
 /// The store does not answer.
 pub const STORE_UNAVAILABLE: &str = "store_unavailable";
 /// The server made a mistake.

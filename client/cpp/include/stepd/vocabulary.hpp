@@ -6,6 +6,9 @@ namespace stepd::code {
 
 inline constexpr const char* malformed_body = "malformed_body";
 inline constexpr const char* malformed_chain = "malformed_chain";
+inline constexpr const char* unauthenticated = "unauthenticated";
+inline constexpr const char* forbidden = "forbidden";
+inline constexpr const char* quota_exceeded = "quota_exceeded";
 inline constexpr const char* session_not_found = "session_not_found";
 inline constexpr const char* chain_not_found = "chain_not_found";
 inline constexpr const char* route_not_found = "route_not_found";
@@ -24,7 +27,9 @@ inline constexpr const char* bad_option = "bad_option";
 inline constexpr const char* schema_mismatch = "schema_mismatch";
 inline constexpr const char* missing_params = "missing_params";
 inline constexpr const char* missing_value = "missing_value";
+inline constexpr const char* rate_limited = "rate_limited";
 inline constexpr const char* overloaded = "overloaded";
+inline constexpr const char* step_open = "step_open";
 inline constexpr const char* store_unavailable = "store_unavailable";
 inline constexpr const char* internal_error = "internal_error";
 inline constexpr const char* state_lost = "state_lost";

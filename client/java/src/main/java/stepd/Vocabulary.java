@@ -13,6 +13,15 @@ public final class Vocabulary {
   /** The chain expression cannot be read. */
   public static final String MALFORMED_CHAIN = "malformed_chain";
 
+  /** There is no key, or none that is known. */
+  public static final String UNAUTHENTICATED = "unauthenticated";
+
+  /** It is not for the one who asks. */
+  public static final String FORBIDDEN = "forbidden";
+
+  /** The tenant has as much as it may have. */
+  public static final String QUOTA_EXCEEDED = "quota_exceeded";
+
   /** No such session. */
   public static final String SESSION_NOT_FOUND = "session_not_found";
 
@@ -67,8 +76,14 @@ public final class Vocabulary {
   /** The chain needs the loss. */
   public static final String MISSING_VALUE = "missing_value";
 
+  /** The tenant asks for more than it may in a time. */
+  public static final String RATE_LIMITED = "rate_limited";
+
   /** The server has more work than it can take. */
   public static final String OVERLOADED = "overloaded";
+
+  /** The step waits for other workers. */
+  public static final String STEP_OPEN = "step_open";
 
   /** The store does not answer. */
   public static final String STORE_UNAVAILABLE = "store_unavailable";

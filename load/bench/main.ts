@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { arithmetic, silence } from './arithmetic.ts'
 import { copies } from './copies.ts'
+import { edge } from './edge.ts'
 import { embeddings } from './embeddings.ts'
 import { footprint } from './footprint.ts'
 import { kernels } from './kernels.ts'
@@ -27,6 +28,7 @@ const parts: readonly {
   { name: 'embeddings', of: 'kernels', run: embeddings },
   { name: 'silent parameters', of: 'kernels', run: silence },
   { name: 'whole steps', of: 'steps', run: wholeSteps },
+  { name: 'edge', of: 'edge', run: edge },
   { name: 'redis', of: 'redis', run: onRedis },
 ]
 

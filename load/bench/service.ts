@@ -24,6 +24,10 @@ export class Service {
     await this.#send('PUT', `/v1/sessions/${id}`, packr.pack({ chain, tensors }))
   }
 
+  get port(): number {
+    return Number(new URL(this.#server.url).port)
+  }
+
   /** Without `step`: it takes whatever comes next. */
   stepBody(n: number): Buffer {
     return packr.pack({ grads: new Uint8Array(values(n, Math.sin).buffer) })

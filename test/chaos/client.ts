@@ -19,6 +19,7 @@ export class Client {
   readonly #places: readonly Place[]
   readonly #tally: Tally
   readonly random: Random
+  #since: number | undefined
 
   constructor(places: readonly Place[], tally: Tally, random: Random) {
     this.#places = places
@@ -26,8 +27,14 @@ export class Client {
     this.random = random
   }
 
+  /** How long its request under way has been so, in milliseconds. */
+  get waits(): number {
+    return this.#since === undefined ? 0 : Date.now() - this.#since
+  }
+
   async send(method: string, path: string, body?: object): Promise<Answer> {
     const start = Date.now()
+    this.#since = start
     let lost = false
     for (;;) {
       const place = this.#places[this.random.below(this.#places.length)]
@@ -46,6 +53,7 @@ export class Client {
         lost = false
       } else if (answer !== undefined) {
         if (lost && answer.body.replayed === true) this.#tally.replayed++
+        this.#since = undefined
         this.#tally.acknowledged++
         this.#tally.slowest = Math.max(this.#tally.slowest, Date.now() - start)
         return answer

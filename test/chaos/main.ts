@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { chaos } from './run.ts'
-import { told } from './tally.ts'
+import { type Tally, told } from './tally.ts'
 
 const help = `npm run test:chaos -- [options]
 
@@ -16,7 +16,10 @@ else {
   if (!(Number.isInteger(kills) && kills > 0 && Number.isInteger(seed)))
     throw new Error(`--kills is ${values.kills} and --seed ${values.seed}, expected whole numbers`)
   const start = performance.now()
-  const tally = await chaos({ kills, seed }, (now) => process.stderr.write(`\r\x1b[K${told(now)}`))
+  const show = (tally: Tally) => process.stderr.write(`\r\x1b[K${told(tally)}`)
+  const tally = await chaos({ kills, seed }, show).catch((error: unknown) => {
+    throw new Error(`seed ${seed} goes wrong`, { cause: error })
+  })
   const seconds = Math.round((performance.now() - start) / 1000)
   process.stdout.write(`\nseed ${seed}, ${seconds} s: ${told(tally)}; no step lost, none taken twice\n`)
 }

@@ -54,6 +54,7 @@ export class Place {
     while (this.#answers < answers && !this.#stopped) await sleep(1)
     await this.#server.stop('SIGKILL')
     delete this.#port.current
+    if (this.#stopped) return
     this.#starting = this.#restart()
     // Whoever comes to kill it next is told.
     this.#starting.catch(() => {})

@@ -13,12 +13,12 @@ import { Quorum } from './quorum.ts'
 import { type Course, decided, synchronous } from './scenarios.ts'
 import { disturb } from './schedule.ts'
 import { Scribe } from './scribe.ts'
-import type { Session } from './session.ts'
+import { idOf, type Session } from './session.ts'
 import { Synchronous } from './synchronous.ts'
 import { nothing, type Tally } from './tally.ts'
 
 const servers = 3
-const keyOf = ({ id }: Session) => `public/${id}`
+const keyOf = (course: Course) => `public/${idOf(course)}`
 
 /**
  * Work on all sessions while servers, Redis and connections fail, and judge what came of it. The seed decides what is
@@ -35,28 +35,32 @@ export async function chaos(
   const tally = nothing()
   const [places, sessions]: [Place[], Session[]] = [[], []]
   let over = false
+  let disturbed = Promise.resolve()
   const timer = setInterval(() => progress(tally), 1000)
   try {
     for (let i = 0; i < servers; i++) places.push(await Place.start(redis.port))
     for (const course of [...synchronous, ...decided]) sessions.push(await start(course, store, () => over))
     const seeds = new Random(seed)
-    const clients = sessions.flatMap((session) =>
+    const workers = sessions.flatMap((session) =>
       session.course.workers.map((worker) => {
         const client = new Client(places, tally, new Random(seeds.below(2 ** 31)))
         return { session, worker, client }
       }),
     )
     const work = Promise.all([
-      ...clients.map(async ({ session, worker, client }) => {
+      ...workers.map(async ({ session, worker, client }) => {
         await session.open(client)
         await session.work(worker, client)
       }),
       ...sessions.map((session) => session.watch()),
     ])
     const random = new Random(seed)
-    const disturbed = disturb({ places, redis, tally }, { kills, random, failed: () => over }).finally(() => {
-      over = true
-    })
+    const clients = workers.map(({ client }) => client)
+    disturbed = disturb({ places, redis, clients, tally }, { kills, random, failed: () => over }).finally(
+      () => {
+        over = true
+      },
+    )
     await Promise.all([work, disturbed])
     await Promise.all(places.map((place) => place.stop()))
     await judge(redis, sessions)
@@ -65,6 +69,8 @@ export async function chaos(
     over = true
     clearInterval(timer)
     await Promise.all(places.map((place) => place.stop()))
+    // It may be starting something.
+    await disturbed.catch(() => {})
     await Promise.all(sessions.map((session) => session.close()))
     await store.close()
     await redis.stop()
@@ -76,8 +82,7 @@ async function start(course: Course, store: Store, over: () => boolean): Promise
   if (workers !== 0 && quorum === undefined) return Synchronous.start(course, over)
   const again = await TestApp.start({ engine: 'wasm' })
   const Kind = workers === 0 ? Asynchronous : Quorum
-  const id = course.name.replaceAll(' ', '-')
-  const session = new Kind(course, over, new Scribe(store, `public/${id}`, course), again)
+  const session = new Kind(course, over, new Scribe(store, keyOf(course), course), again)
   const open = workers === 0 ? course.open : { chain, tensors, params }
   assert.equal((await again.send('PUT', session.path, open)).status, 201)
   return session
@@ -101,7 +106,10 @@ async function judge(redis: RedisServer, sessions: readonly Session[]): Promise<
   }
   const client = redis.client()
   try {
-    await checkLeftovers(client, sessions.map(keyOf))
+    await checkLeftovers(
+      client,
+      sessions.map(({ course }) => keyOf(course)),
+    )
   } finally {
     client.disconnect()
   }

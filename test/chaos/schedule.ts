@@ -2,18 +2,23 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../redis.ts'
 import type { Random } from '../sessions/simulation/random.ts'
+import type { Client } from './client.ts'
 import type { Place } from './place.ts'
 import type { Tally } from './tally.ts'
+
+/** Milliseconds that a request may go unanswered before the servers are left alone: it is to be the next time it is sent. */
+const mercy = 8000
 
 export interface Scene {
   readonly places: readonly Place[]
   readonly redis: RedisServer
+  readonly clients: readonly Client[]
   readonly tally: Tally
 }
 
 /** Part of what is done that is each of these; the rest are kills of servers. */
 const restarts = 0.06
-const cuts = 0.3
+const cuts = 0.4
 /** Fewer answers than this a server gives before it is killed: some none, and others have all sessions in memory. */
 const mostAnswers = 10
 /** Milliseconds from one to the next. */
@@ -21,7 +26,7 @@ const pause = { least: 5, more: 60 }
 
 /** Disturb until so many servers were killed. What is done to whom is the random numbers' choice, and no clock's. */
 export async function disturb(
-  { places, redis, tally }: Scene,
+  { places, redis, clients, tally }: Scene,
   {
     kills,
     random,
@@ -37,6 +42,8 @@ export async function disturb(
   let turn = 0
   while (tally.kills < kills && !failed()) {
     await sleep(pause.least + random.below(pause.more))
+    // Else, where servers are slow to start, some sessions would never see one for long enough.
+    while (clients.some(({ waits }) => waits > mercy) && !failed()) await sleep(pause.least)
     const [kind, detail] = [random.next(), random.next()]
     if (kind < restarts) {
       await restarting

@@ -7,6 +7,8 @@ import type { Course } from './scenarios.ts'
 /** How long the request of one of several workers waits for the others, in milliseconds. */
 const patience = 1000
 
+export const idOf = ({ name }: Course): string => name.replaceAll(' ', '-')
+
 /** A session under way, and those who work on it. */
 export abstract class Session {
   readonly course: Course
@@ -16,12 +18,8 @@ export abstract class Session {
 
   constructor(course: Course, over: () => boolean) {
     this.course = course
-    this.path = `/v1/sessions/${this.id}`
+    this.path = `/v1/sessions/${idOf(course)}`
     this.over = over
-  }
-
-  get id(): string {
-    return this.course.name.replaceAll(' ', '-')
   }
 
   abstract work(worker: string, client: Client): Promise<void>

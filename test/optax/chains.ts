@@ -49,8 +49,8 @@ const notWithin: Readonly<Record<string, readonly string[]>> = {
 /** Options that Optax takes as numbers only, though it says otherwise. */
 const neverScheduled = ['sm3.learning_rate', 'MultiSteps.every_k_schedule']
 
-/** Options whose default is float32 also among float64, or too small for their variance to be a number. */
-const alwaysGiven = ['adafactor.dtype_momentum', 'rmsprop.eps', 'scale_by_stddev.eps']
+/** Options whose default is float32 among float64, or so small that what comes out is all rounding. */
+const alwaysGiven = ['adafactor.dtype_momentum', 'mechanize.s_init', 'rmsprop.eps', 'scale_by_stddev.eps']
 
 /** Where a call stands: how deep, and what cannot stand there. */
 interface Place {

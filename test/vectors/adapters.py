@@ -65,7 +65,7 @@ def masking(function: Callable[..., Any], shapes: Shapes) -> Callable[..., Any]:
 
 
 def takes_masks(value: Any) -> bool:
-    if not inspect.isfunction(value):
+    if not (inspect.isfunction(value) or isinstance(value, functools.partial)):
         return False
     return any(name.endswith("mask") or name == "param_labels" for name in inspect.signature(value).parameters)
 

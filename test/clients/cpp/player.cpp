@@ -35,9 +35,10 @@ class Player {
       handle.params = pack(handle.session.params());
     else if (what == "compare")
       expect(pack(handle.session.params()) == handle.params);
-    else if (what == "write")
-      for (auto byte : stepd::wire::bytes(handle.params, stepd::Dtype::F32).get_binary()) out_.put(byte);
-    else if (what == "delete")
+    else if (what == "write") {
+      const Json bytes = stepd::wire::bytes(handle.params, stepd::Dtype::F32);
+      for (auto byte : bytes.get_binary()) out_.put(byte);
+    } else if (what == "delete")
       handle.session.remove();
     else
       expect(false);

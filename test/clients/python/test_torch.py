@@ -1,5 +1,7 @@
 """The optimizer of PyTorch against a live server, and against PyTorch's own."""
 
+import threading
+
 import digits
 import numpy as np
 import pytest
@@ -157,39 +159,64 @@ def test_bf16_on_the_wire_and_in_the_model(url, run):
     assert torch.equal(p.data, -p.grad)
 
 
-def test_a_run_that_was_stopped_goes_on(url, run):
-    def start():
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_saved_state_is_gone_on_from(url, run, keep, tmp_path):
+    def start(session):
         model = network()
-        optimizer = stepd.torch.Optimizer(model.parameters(), "adam(1e-2)", url=url, session=run, keep_params=True)
-        return model, optimizer
+        optimizer = stepd.torch.Optimizer(
+            model.parameters(), "adamw(1e-2)", url=url, session=session, keep_params=keep
+        )
+        return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
 
-    straight = network()
-    reference = torch.optim.Adam(straight.parameters(), lr=1e-2)
+    def steps(model, optimizer, scheduler, recorded):
+        for grads in recorded:
+            feed(model, grads)
+            optimizer.step()
+            scheduler.step()
+
     recorded = digits.recorded(6)
-    first, optimizer = start()
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    for grads in recorded[:3]:
-        feed(first, grads)
-        optimizer.step()
-        scheduler.step()
-    saved = optimizer.state_dict()
-    assert saved["stepd"] == {"session": run, "step": 3}
-    second, again = start()
-    assert distance(first, second) == 0
-    again.load_state_dict(saved)
-    assert again.param_groups[0]["lr"] == pytest.approx(5e-3)
-    beside = torch.optim.lr_scheduler.StepLR(reference, step_size=2, gamma=0.5)
-    for grads in recorded[:3]:
-        feed(straight, grads)
+    model, optimizer, scheduler = start(run)
+    steps(model, optimizer, scheduler, recorded[:3])
+    saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+    torch.save(saved, tmp_path / "checkpoint")
+    steps(model, optimizer, scheduler, recorded[3:])
+    # Back to where it was, in the same session and in another one.
+    for session in (run, f"{run}-2"):
+        again, restored, rate = start(session)
+        saved = torch.load(tmp_path / "checkpoint")
+        again.load_state_dict(saved["model"])
+        restored.load_state_dict(saved["optimizer"])
+        rate.load_state_dict(saved["scheduler"])
+        assert restored.session.current_step == 3
+        assert restored.param_groups[0]["lr"] == pytest.approx(5e-3)
+        steps(again, restored, rate, recorded[3:])
+        assert distance(model, again) == 0
+
+
+def test_workers_make_a_step_together(url, run):
+    recorded = digits.recorded(10)
+    models = [network() for _ in range(2)]
+
+    def work(i):
+        optimizer = stepd.torch.Optimizer(
+            models[i].parameters(), ADAMW, url=url, session=run, keep_params=True, workers=2, worker=f"worker-{i}"
+        )
+        for grads in recorded[i::2]:
+            feed(models[i], grads)
+            optimizer.step()
+
+    threads = [threading.Thread(target=work, args=[i]) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert distance(*models) == 0
+    alone = network()
+    reference = torch.optim.AdamW(alone.parameters(), lr=1e-3, weight_decay=1e-2)
+    for one, other in zip(recorded[::2], recorded[1::2]):
+        feed(alone, {name: (one[name] + other[name]) / 2 for name in one})
         reference.step()
-        beside.step()
-    for grads in recorded[3:]:
-        for net, one in ((second, again), (straight, reference)):
-            feed(net, grads)
-            one.step()
-    assert distance(second, straight) < 1e-6
-    with pytest.raises(ValueError, match=r"at step 3: this is session .* at step 6, expected .* the same step"):
-        again.load_state_dict(saved)
+    assert distance(alone, models[0]) < 1e-5
 
 
 def test_a_step_that_got_no_answer_changes_nothing(url, run, monkeypatch):
@@ -198,8 +225,8 @@ def test_a_step_that_got_no_answer_changes_nothing(url, run, monkeypatch):
     p.grad = torch.ones(2)
     call = optimizer.session._transport.call
 
-    def lost(*args):
-        call(*args)
+    def lost(*args, **options):
+        call(*args, **options)
         raise stepd.NoAnswer("lost")
 
     monkeypatch.setattr(optimizer.session._transport, "call", lost)

@@ -25,6 +25,7 @@ class Step:
     params: Any
     #: Whether the server had taken this step before: an earlier answer was lost.
     replayed: bool
+    #: Whether the gradients are part of the step: not where they came after it had closed without them.
     counted: bool
     #: Where asked for: ``grad_norm``, ``update_norm``, ``nonfinite`` …
     stats: Optional[Dict[str, float]]
@@ -33,8 +34,9 @@ class Step:
 class Session:
     """Made by :meth:`open`. Steps of one session are taken one at a time, whatever threads ask for them."""
 
-    def __init__(self, transport: Transport, info: Dict[str, Any]) -> None:
+    def __init__(self, transport: Transport, info: Dict[str, Any], worker: Optional[str] = None) -> None:
         self._transport = transport
+        self._worker = worker
         self._path = f"/v1/sessions/{quote(info['id'], safe='')}"
         self._turn = threading.Lock()
         #: What the server last said of the session; :meth:`describe` asks again.
@@ -53,13 +55,16 @@ class Session:
         params: Optional[Tensors] = None,
         seed: Optional[int] = None,
         ttl_s: Optional[int] = None,
+        workers: Optional[int] = None,
+        worker: Optional[str] = None,
         api_key: Optional[str] = None,
         retry: Retry = Retry(),
         timeout: float = 60.0,
     ) -> Session:
         """
         Create the session, or attach to the one that exists with the same specification; without ``chain`` and
-        ``tensors`` (shapes by name), only attach. With ``params`` the server keeps and updates its own copy.
+        ``tensors`` (shapes by name), only attach. With ``params`` the server keeps and updates its own copy. With
+        ``workers`` so many make a step together, each with a name of its own, ``worker``.
         """
         transport = server if isinstance(server, Transport) else Transport(
             server, api_key=api_key, retry=retry, timeout=timeout
@@ -72,8 +77,9 @@ class Session:
             "params": None if params is None else to_wire("params", params, "F32", tensors or {}),
             "seed": seed,
             "ttl_s": ttl_s,
+            "workers": workers,
         }
-        return cls(transport, transport.call("PUT", f"/v1/sessions/{quote(id, safe='')}", body))
+        return cls(transport, transport.call("PUT", f"/v1/sessions/{quote(id, safe='')}", body), worker)
 
     @property
     def id(self) -> str:
@@ -95,6 +101,7 @@ class Session:
         dtype: Dtype = "F32",
         reply: Optional[Dtype] = None,
         step: Optional[int] = None,
+        weight: Optional[float] = None,
     ) -> Step:
         """
         Send the gradients of the next step; the answer has its updates (``of="params"``: the parameters that the
@@ -103,7 +110,8 @@ class Session:
 
         The step is numbered, so a lost answer is asked for again and never counted twice. After :class:`NoAnswer` the
         step may have been taken: the same call settles it, another gradient is a ``step_conflict``. ``step`` says
-        which one this is, for callers that count themselves.
+        which one this is, for callers that count themselves. Where several workers make a step it comes back when all
+        have sent theirs, of which this one counts by its ``weight``.
         """
         with self._turn:
             reply = reply or dtype
@@ -112,6 +120,8 @@ class Session:
                 f"{self._path}/steps",
                 {
                     "step": self.current_step + 1 if step is None else step,
+                    "worker": self._worker,
+                    "weight": weight,
                     "grads": to_wire("grads", grads, dtype, self.shapes),
                     "dtype": dtype,
                     "params": None if params is None else to_wire("params", params, "F32", self.shapes),
@@ -135,6 +145,16 @@ class Session:
     def params(self) -> Dict[str, np.ndarray]:
         """The parameters that the server keeps, by name, after the session's latest step."""
         return read_safetensors(self._transport.call("GET", f"{self._path}/params"))
+
+    def state(self) -> bytes:
+        """The whole state at the latest step, as a safetensors file."""
+        return bytes(self._transport.call("GET", f"{self._path}/state"))
+
+    def restore(self, state: bytes) -> Dict[str, Any]:
+        """Put the session at a state that :meth:`state` gave, of this session or of another of the same chain."""
+        at = {"If-Match": f'"{self.describe()["step"]}"'}
+        self._transport.call("PUT", f"{self._path}/state", state, headers=at)
+        return self.describe()
 
     def set_hyperparams(self, hyperparams: Mapping[str, float]) -> Dict[str, Any]:
         """Replace options from the next step on. Not sent again by itself: it carries no number that would tell."""

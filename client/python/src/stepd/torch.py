@@ -28,7 +28,8 @@ class Optimizer(torch.optim.Optimizer):
 
     A chain that needs the parameters, as ``adamw`` does, gets them with every step; with ``keep_params`` the server
     keeps them instead, half as much to send. Then nothing else may change them, and a session that exists sets the
-    parameters here to those that it has. ``dtype="BF16"`` halves what is sent, and ``reply`` what comes back.
+    parameters here to those that it has. ``dtype="BF16"`` halves what is sent, and ``reply`` what comes back. With
+    ``workers`` so many programs make a step together, each with a name of its own, ``worker``.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Optimizer(torch.optim.Optimizer):
         dtype: Dtype = "F32",
         reply: Optional[Dtype] = None,
         seed: Optional[int] = None,
+        workers: Optional[int] = None,
+        worker: Optional[str] = None,
         api_key: Optional[str] = None,
         retry: Retry = Retry(),
         timeout: float = 60.0,
@@ -66,6 +69,8 @@ class Optimizer(torch.optim.Optimizer):
             shapes,
             params=self._packed_params() if keep_params else None,
             seed=seed,
+            workers=workers,
+            worker=worker,
             api_key=api_key,
             retry=retry,
             timeout=timeout,
@@ -73,9 +78,7 @@ class Optimizer(torch.optim.Optimizer):
         self._opened = True
         #: The path of each group's learning rate, and the rate that the server has.
         self._rates = [self._rate_of(i) for i in range(len(self.param_groups))]
-        if keep_params:
-            kept = self.session.params()
-            self._write(lambda p, new: p.copy_(new), torch.cat([torch.tensor(kept[name]).view(-1) for name in names]))
+        self._pull()
 
     @torch.no_grad()
     def step(self, closure: Optional[Callable[[], Any]] = None, *, value: Optional[float] = None) -> Any:
@@ -113,19 +116,24 @@ class Optimizer(torch.optim.Optimizer):
         return loss
 
     def state_dict(self) -> Dict[str, Any]:
-        """The groups' settings and where the session stands. The state itself stays on the server."""
-        return {**super().state_dict(), "stepd": {"session": self.session.id, "step": self.session.current_step}}
+        """The groups' settings, and the session's state from the server as the bytes of a safetensors file."""
+        state = torch.frombuffer(bytearray(self.session.state()), dtype=torch.uint8)
+        return {**super().state_dict(), "stepd": state}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on where the server is: the service cannot go back to an earlier step."""
-        saved = state_dict["stepd"]
-        step = self.session.describe()["step"]
-        if saved != {"session": self.session.id, "step": step}:
-            raise ValueError(
-                f"Cannot load the state of session {saved['session']!r} at step {saved['step']}: this is session "
-                f"{self.session.id!r} at step {step}, expected the same session at the same step"
-            )
+        """Puts the session at the state that was saved, of this session or of another of the same chain."""
+        self.session.restore(state_dict["stepd"].numpy().tobytes())
         super().load_state_dict({key: part for key, part in state_dict.items() if key != "stepd"})
+        known = self.session.info["hyperparams"]
+        self._rates = [(path, None if path is None else known[path]) for path, _ in self._rates]
+        self._pull()
+
+    def _pull(self) -> None:
+        """Where the server keeps the parameters, those here are its own."""
+        if self.session.info["params"] == "server":
+            kept = self.session.params()
+            parts = [torch.tensor(kept[name]).view(-1) for name in self.session.shapes]
+            self._write(lambda p, new: p.copy_(new), torch.cat(parts))
 
     def add_param_group(self, param_group: Dict[str, Any]) -> None:
         if self._opened:

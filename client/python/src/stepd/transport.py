@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, List, Mapping, Optional
+from typing import Any, List, Mapping, Optional, Union
 
 import msgpack
 import urllib3
@@ -47,18 +47,35 @@ class Transport:
         self._timeout = timeout
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=8)
 
-    def call(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None, *, safe: bool = True) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Union[Mapping[str, Any], bytes, None] = None,
+        *,
+        safe: bool = True,
+        headers: Optional[Mapping[str, str]] = None,
+    ) -> Any:
         """
-        Send, and answer with the decoded body. ``safe``: whether the request may be sent again when it is not known
-        if it was taken. Raises :class:`Refusal` or :class:`NoAnswer`.
+        Send a map as msgpack or a file as it is, and answer with the decoded body. ``safe``: whether the request may be
+        sent again when it is not known if it was taken. Raises :class:`Refusal` or :class:`NoAnswer`.
         """
-        parts = None if body is None else encode({k: v for k, v in body.items() if v is not None})
+        sent = {**self._headers, **(headers or {})}
+        parts: Optional[List[Any]] = None
+        if isinstance(body, bytes):
+            parts = [body]
+            sent["Content-Type"] = "application/octet-stream"
+        elif body is not None:
+            parts = encode({k: v for k, v in body.items() if v is not None})
+            sent["Content-Type"] = MSGPACK
+        if parts is not None:
+            sent["Content-Length"] = str(sum(len(part) for part in parts))
         until = time.monotonic() + self._retry.total
         attempt = 0
         while True:
             attempt += 1
             try:
-                return self._once(method, path, parts, min(self._timeout, max(0.001, until - time.monotonic())))
+                return self._once(method, path, parts, sent, min(self._timeout, max(0.001, until - time.monotonic())))
             except (Refusal, NoAnswer) as error:
                 # An earlier DELETE was carried out and its answer lost.
                 if method == "DELETE" and attempt > 1 and isinstance(error, Refusal) and error.status == 404:
@@ -72,11 +89,9 @@ class Transport:
                     raise
                 time.sleep(wait)
 
-    def _once(self, method: str, path: str, parts: Optional[List[Any]], timeout: float) -> Any:
-        headers = dict(self._headers)
-        if parts is not None:
-            headers["Content-Type"] = MSGPACK
-            headers["Content-Length"] = str(sum(len(part) for part in parts))
+    def _once(
+        self, method: str, path: str, parts: Optional[List[Any]], headers: Mapping[str, str], timeout: float
+    ) -> Any:
         try:
             answer = self._pool.urlopen(
                 method,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Packr } from 'msgpackr'
 
@@ -54,16 +55,14 @@ export class ServerProcess {
       log += data
     })
     const timer = setTimeout(() => child.kill('SIGKILL'), startLimit)
-    for await (const line of createInterface({ input: child.stdout })) {
+    const url = await firstUrl(child.stdout, (line) => {
       log += `${line}\n`
-      const url = /Server listening at (https?:[^"]+)"/.exec(line)?.[1]
-      if (url === undefined) continue
-      clearTimeout(timer)
-      child.stdout.resume()
-      return new ServerProcess(child, url)
-    }
+    })
     clearTimeout(timer)
-    throw new Error(`The server did not start:\n${log}`)
+    if (url === undefined) throw new Error(`The server did not start:\n${log}`)
+    // Enough lines read, what they came from is paused: a full pipe would hold up the server.
+    child.stdout.resume()
+    return new ServerProcess(child, url)
   }
 
   send(method: string, path: string, body?: object): Promise<Reply> {
@@ -82,4 +81,14 @@ export class ServerProcess {
     const [code] = await gone
     return code as number | null
   }
+}
+
+/** Where a server says that it listens; undefined where it ends before. */
+async function firstUrl(output: Readable, note: (line: string) => void): Promise<string | undefined> {
+  for await (const line of createInterface({ input: output })) {
+    note(line)
+    const url = /Server listening at (https?:[^"]+)"/.exec(line)?.[1]
+    if (url !== undefined) return url
+  }
+  return undefined
 }

@@ -21,7 +21,9 @@ type Spec struct {
 	Tensors []Tensor
 	Params  *Tensors // initial parameters: with them the server keeps and updates its own copy
 	Seed    uint32
-	TTL     int // forget the session when idle this long, in seconds; default a week
+	TTL     int    // forget the session when idle this long, in seconds; default a week
+	Workers int    // so many make a step together; default 1
+	Worker  string // who this is, where there are several: a name that no other has
 }
 
 // Info is what the server says of a session.
@@ -47,8 +49,9 @@ type StepOptions struct {
 	Hyperparams map[string]float64 // replace options for this step and later ones
 	WantParams  bool               // the parameters that the server keeps, in place of updates
 	Stats       bool
-	Dtype       Dtype // of the gradients on the wire; default F32
-	Reply       Dtype // of the answer; default that of the gradients
+	Weight      float64 // of this contribution among those of several workers; default 1
+	Dtype       Dtype   // of the gradients on the wire; default F32
+	Reply       Dtype   // of the answer; default that of the gradients
 }
 
 // Step is the answer to one: Updates, or Params where they were wanted.
@@ -65,6 +68,7 @@ type Step struct {
 type Session struct {
 	client *Client
 	path   string
+	worker string
 	turn   sync.Mutex
 	info   Info
 }
@@ -92,7 +96,10 @@ func (c *Client) Open(ctx context.Context, id string, spec Spec) (*Session, erro
 	if spec.TTL != 0 {
 		body["ttl_s"] = spec.TTL
 	}
-	session := &Session{client: c, path: "/v1/sessions/" + url.PathEscape(id)}
+	if spec.Workers != 0 {
+		body["workers"] = spec.Workers
+	}
+	session := &Session{client: c, worker: spec.Worker, path: "/v1/sessions/" + url.PathEscape(id)}
 	return session, session.ask(ctx, http.MethodPut, body, true)
 }
 
@@ -123,6 +130,12 @@ func (s *Session) Step(ctx context.Context, grads Tensors, options *StepOptions)
 	}
 	if options.Value != nil {
 		body["value"] = *options.Value
+	}
+	if s.worker != "" {
+		body["worker"] = s.worker
+	}
+	if options.Weight != 0 {
+		body["weight"] = options.Weight
 	}
 	if options.Hyperparams != nil {
 		body["hyperparams"] = options.Hyperparams

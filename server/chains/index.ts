@@ -16,16 +16,17 @@ export { unavailable } from './unavailable.ts'
 /** An expression in either form as the one chain that it means. */
 export function readChain(expression: unknown): Term {
   const term = resolve(typeof expression === 'string' ? parseChain(expression) : fromTree(expression))
-  const calls = countCalls(term)
+  const calls = callsOf(term)
   if (calls <= limits.calls) return term
   const detail = `The chain makes ${calls} calls of transformations and schedules, at most ${limits.calls} may be`
   throw new Problem('malformed_chain', detail)
 }
 
-const countCalls = (setting: Setting): number => {
-  if (isTerm(setting)) return [...setting.args.values()].reduce<number>((n, arg) => n + countCalls(arg), 1)
+/** How many calls there are in a term, its own among them. */
+export const callsOf = (setting: Setting): number => {
+  if (isTerm(setting)) return [...setting.args.values()].reduce<number>((n, arg) => n + callsOf(arg), 1)
   const items = isList(setting) ? setting : setting instanceof Map ? [...setting.values()] : []
-  return (items as readonly Setting[]).reduce<number>((n, item) => n + countCalls(item), 0)
+  return (items as readonly Setting[]).reduce<number>((n, item) => n + callsOf(item), 0)
 }
 
 /** The canonical text of a chain. */

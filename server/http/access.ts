@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { Usage } from '../sessions/usage.ts'
 import type { Store } from '../stores/store.ts'
@@ -45,7 +45,7 @@ export class Access {
   }
 
   attach(app: Server): void {
-    app.addHook('onRequest', async (request: FastifyRequest, response: FastifyReply) => {
+    app.addHook('onRequest', async (request: FastifyRequest) => {
       const tenant = this.#tenants.get(this.#who(request))
       if (tenant === undefined) throw new Error('A key has no tenant')
       request.tenant = tenant
@@ -53,7 +53,6 @@ export class Access {
         const detail = `${request.routeOptions.url} is about the whole server: the tenant ${tenant.name} is no operator`
         throw new Problem('forbidden', detail)
       }
-      response.log = request.log = request.log.child({ tenant: tenant.name })
     })
   }
 

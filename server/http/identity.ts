@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Server } from './services.ts'
+import type { Tenant } from './tenant.ts'
 
 /** The id that a client gave its request by `X-Request-Id`, if it can stand in a log; else one of ours. */
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
@@ -34,10 +35,12 @@ export function identify(app: Server): void {
   })
   app.addHook('onResponse', async (request: FastifyRequest, response: FastifyReply) => {
     const { method, url, ip } = request
+    const tenant: Tenant | undefined = request.tenant
     const line = {
       method,
       path: url.split('?')[0],
       ip,
+      tenant: tenant?.name,
       status: response.statusCode,
       ms: Math.round(response.elapsedTime * 1000) / 1000,
     }

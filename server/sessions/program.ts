@@ -1,5 +1,5 @@
-import type { TensorSpec } from '../../schemas/index.ts'
-import { readChain, record } from '../chains/index.ts'
+import { Problem, type TensorSpec } from '../../schemas/index.ts'
+import { callsOf, readChain, record } from '../chains/index.ts'
 import { compile } from '../compiler/compile.ts'
 import type { Plan } from '../compiler/plan.ts'
 import type { Spec } from './spec.ts'
@@ -43,6 +43,7 @@ export class Programs {
 
 function build(chain: string, specs: readonly TensorSpec[], keep: boolean): Program {
   const term = readChain(chain)
+  checkEffort(callsOf(term), specs)
   const tensors = specs.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
   const compiled = (keep: boolean, stats: boolean, evaluation = false) =>
     compile(record(term, tensors, { keep, stats, evaluation }))
@@ -62,4 +63,16 @@ function build(chain: string, specs: readonly TensorSpec[], keep: boolean): Prog
     needs: keep ? compiled(false, false).needs : plan.needs,
     sizes: tensors.map(({ shape }) => shape.reduce((n, d) => n * d, 1)),
   }
+}
+
+/** Of calls and tensors together, a shape counting for eight: what takes some two seconds to compile. */
+const effort = 160_000
+
+/** @throws Problem `invalid_request` where others would wait too long for the plan to be made */
+function checkEffort(calls: number, tensors: readonly TensorSpec[]): void {
+  const shapes = new Set(tensors.map(({ shape }) => shape.join())).size
+  if (calls * (tensors.length + 8 * shapes) <= effort) return
+  const most = Math.floor(effort / (tensors.length + 8 * shapes))
+  const detail = `The chain makes ${calls} calls on ${tensors.length} tensors of ${shapes} shapes, and on so many at most ${most} may be`
+  throw new Problem('invalid_request', detail, { path: '/tensors' })
 }

@@ -11,12 +11,14 @@ import {
 import { transformation } from './form/define.ts'
 
 /** Axes along which the elements of a unit lie: those of a dense layer's output, a convolution's filter. */
-function alongUnits({ name, shape, rank }: Tensor): readonly number[] {
+function alongUnits(tensor: Tensor): readonly number[] {
+  // Who looks at the name is recorded apart, and cannot stand within flatten.
+  const { shape, rank } = tensor
   if (shape.filter((size) => size !== 1).length <= 1) return shape.map((_, axis) => axis)
   if (rank <= 3) return [0]
   if (rank <= 5) return shape.map((_, axis) => axis).slice(0, -1)
   throw new Refusal(
-    `adaptive_grad_clip does not know what a unit is in the tensor ${name} of rank ${rank}, expected at most 5: give axis`,
+    `adaptive_grad_clip does not know what a unit is in the tensor ${tensor.name} of rank ${rank}, expected at most 5: give axis`,
   )
 }
 

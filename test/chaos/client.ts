@@ -54,7 +54,7 @@ export class Client {
       } else if (answer !== undefined) {
         if (lost && answer.body.replayed === true) this.#tally.replayed++
         this.#since = undefined
-        this.#tally.acknowledged++
+        this.#tally.answered++
         this.#tally.slowest = Math.max(this.#tally.slowest, Date.now() - start)
         return answer
       }
@@ -68,7 +68,7 @@ export class Client {
     try {
       return await exchange(url, method, body, { signal: AbortSignal.timeout(answerLimit) })
     } catch (error) {
-      if (error instanceof TypeError) return undefined
+      if (error instanceof TypeError && /^(fetch failed|terminated)$/.test(error.message)) return undefined
       throw new Error(`${method} ${url} has no answer`, { cause: error })
     }
   }

@@ -6,7 +6,7 @@ import type { Client } from './client.ts'
 import type { Place } from './place.ts'
 import type { Tally } from './tally.ts'
 
-/** Milliseconds that a request may go unanswered before the servers are left alone: it is to be the next time it is sent. */
+/** Milliseconds that a request may be under way before all are left alone until it is answered. */
 const mercy = 8000
 
 export interface Scene {

@@ -6,8 +6,8 @@ export interface Tally {
   restarts: number
   /** Connections cut, of clients and of servers. */
   cuts: number
-  /** Requests that were acknowledged. */
-  acknowledged: number
+  /** Requests that were answered, otherwise than by 503. */
+  answered: number
   /** Requests under way at a server that answered before, and never answered. */
   lost: number
   /** Answers 503. */
@@ -22,7 +22,7 @@ export const nothing = (): Tally => ({
   kills: 0,
   restarts: 0,
   cuts: 0,
-  acknowledged: 0,
+  answered: 0,
   lost: 0,
   refused: 0,
   replayed: 0,

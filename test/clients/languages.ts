@@ -9,7 +9,15 @@ import { after, before, describe, it } from 'node:test'
 import { ServerProcess } from '../process.ts'
 import { type Breaks, breakAlso, breakTheCut, startBreakingProxy } from './breaks.ts'
 import { languages } from './languages/index.ts'
-import { answers, built, type Command, execute, writeExample } from './languages/language.ts'
+import {
+  answers,
+  built,
+  type Command,
+  execute,
+  type Language,
+  players,
+  writeExample,
+} from './languages/language.ts'
 import { playScenario, scenarioFile } from './scenario.ts'
 
 let server: ServerProcess
@@ -36,6 +44,8 @@ async function endsAlike({ run, ...rest }: Command, breaks: Breaks, prefix: stri
   assert.deepEqual(await readFile(out), expected)
 }
 
+/** Those that are here. */
+const present: Language[] = []
 const chosen = (process.env.LANGUAGES ?? '').split(' ').filter((name) => name !== '')
 for (const language of languages.filter(({ folder }) => chosen.length === 0 || chosen.includes(folder))) {
   const { name, folder, tools, play: player, example, tests = [] } = language
@@ -43,6 +53,7 @@ for (const language of languages.filter(({ folder }) => chosen.length === 0 || c
   const missing = tools.filter((_, i) => found[i] === false).map(([program]) => program)
   // Where everything can be installed nothing may be left out.
   const skip = missing.length > 0 && process.env.CI === undefined && `${missing.join(', ')} not installed`
+  if (skip === false) present.push(language)
   describe(name, { skip }, () => {
     before(() => language.build())
 
@@ -68,3 +79,23 @@ for (const language of languages.filter(({ folder }) => chosen.length === 0 || c
       })
   })
 }
+
+describe('all together', () => {
+  it('make the steps of one session, and end with the same bytes', async () => {
+    const file = join(players, 'together.json')
+    const others = present.flatMap(({ play: player = [] }) => player)
+    const workers = others.length + 1
+    const all = (url: string) =>
+      Promise.all([
+        playScenario(url, 'together', file, { worker: 0, workers }),
+        ...others.map(async ({ run, ...rest }, i) => {
+          const out = join(built, `together-${i}.bin`)
+          await execute({ ...rest, run: [...run, url, 'together', file, out, `${i + 1}`, `${workers}`] })
+          return readFile(out)
+        }),
+      ])
+    const [first, ...rest] = await through(breakAlso(0.2, 7), all)
+    assert.equal(first?.length, 17 * 4)
+    for (const bytes of rest) assert.deepEqual(bytes, first)
+  })
+})

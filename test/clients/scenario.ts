@@ -52,23 +52,36 @@ interface Handle {
   params: Float32Array
 }
 
-/** Play the scenario against the server; the parameters written, back to back. */
-export function playScenario(url: string, prefix: string): Promise<Uint8Array> {
-  const scenario = JSON.parse(readFileSync(scenarioFile, 'utf8')) as Scenario
-  return new Player(connect(url, { retry: { baseMs: 5 } }), prefix, scenario).play()
+/** Which worker this is, where `workers` make every step together. */
+export interface Worker {
+  readonly worker: number
+  readonly workers: number
+}
+
+/** Play a scenario against the server; the parameters written, back to back. */
+export function playScenario(
+  url: string,
+  prefix: string,
+  file = scenarioFile,
+  worker?: Worker,
+): Promise<Uint8Array> {
+  const scenario = JSON.parse(readFileSync(file, 'utf8')) as Scenario
+  return new Player(connect(url, { retry: { baseMs: 5 } }), prefix, scenario, worker).play()
 }
 
 class Player {
   readonly #stepd: Stepd
   readonly #prefix: string
   readonly #scenario: Scenario
+  readonly #worker: Worker | undefined
   readonly #handles = new Map<string, Handle>()
   readonly #written: Uint8Array[] = []
 
-  constructor(stepd: Stepd, prefix: string, scenario: Scenario) {
+  constructor(stepd: Stepd, prefix: string, scenario: Scenario, worker: Worker | undefined) {
     this.#stepd = stepd
     this.#prefix = prefix
     this.#scenario = scenario
+    this.#worker = worker
   }
 
   async play(): Promise<Uint8Array> {
@@ -112,11 +125,15 @@ class Player {
     const { tensors } = this.#scenario
     const params = Float32Array.from({ length: sizeOf(tensors) }, (_, i) => (((i * 29) % 255) - 127) / 64)
     const spec: Spec = chain === undefined ? {} : { chain, tensors, ...(keep === true ? { params } : {}) }
-    this.#handles.set(as, { session: await this.#stepd.open(`${this.#prefix}-${session}`, spec), params })
+    const worker = this.#worker
+    const shared = worker === undefined ? {} : { workers: worker.workers, worker: `worker-${worker.worker}` }
+    const opened = await this.#stepd.open(`${this.#prefix}-${session}`, { ...spec, ...shared })
+    this.#handles.set(as, { session: opened, params })
   }
 
   async #step(handle: Handle, action: Action): Promise<void> {
-    const { dtype = 'F32', reply = dtype, of = 'updates', salt = 0, value, hyperparams } = action
+    const { dtype = 'F32', reply = dtype, of = 'updates', value, hyperparams } = action
+    const salt = (action.salt ?? 0) + (this.#worker?.worker ?? 0)
     const { tensors } = this.#scenario
     const step = handle.session.currentStep + 1
     const grads = Float32Array.from(

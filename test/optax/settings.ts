@@ -79,6 +79,9 @@ const values: Readonly<Record<string, readonly string[]>> = {
   min_scale: ['1e-3', '0.1', '1.0'],
   'reduce_on_plateau.min_scale': ['0.0', '0.05'],
   min_step_size: ['1e-6', '0.05'],
+  // Without momentum a step without gradients moves by rounding only.
+  'madgrad.momentum': ['0.5', '0.9'],
+  'scale_by_madgrad.momentum': ['0.5', '0.9'],
   momentum: ['0.0', '0.5', '0.9'],
   // All that follows an update of bfloat16 would be bfloat16 in Optax.
   'scale_by_novograd.mu_dtype': ['None'],

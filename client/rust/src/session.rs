@@ -30,6 +30,10 @@ pub struct Spec {
     pub seed: Option<u32>,
     /// Forget the session when idle this long, in seconds.
     pub ttl_s: Option<u32>,
+    /// So many make a step together; by default one does.
+    pub workers: Option<u32>,
+    /// Who this is, where there are several: a name that no other has.
+    pub worker: Option<String>,
 }
 
 /// What every step must bring besides gradients.
@@ -72,6 +76,8 @@ pub struct StepOptions {
     pub want_params: bool,
     /// Have the step measured.
     pub stats: bool,
+    /// Of this contribution among those of several workers; by default 1.
+    pub weight: Option<f64>,
     /// Number type of the gradients on the wire.
     pub dtype: Dtype,
     /// Number type of the answer; by default that of the gradients.
@@ -98,6 +104,7 @@ pub struct Step {
 pub struct Session {
     client: Client,
     path: String,
+    worker: Option<String>,
     info: Info,
 }
 
@@ -113,6 +120,8 @@ struct OpenBody<'a> {
     seed: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -121,6 +130,10 @@ struct StepBody<'a> {
     grads: Wire,
     dtype: Dtype,
     want: Want,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     params: Option<Wire>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,11 +165,12 @@ impl Client {
     /// that the protocol allows, `A-Z a-z 0-9 . _ ~ -`.
     pub fn open(&self, id: &str, spec: &Spec) -> Result<Session, Error> {
         let path = format!("/v1/sessions/{id}");
-        let Spec { chain, tensors, params, seed, ttl_s } = spec;
+        let Spec { chain, tensors, params, seed, ttl_s, workers, worker } = spec;
         let params = params.as_ref().map(|params| params.to_wire(Dtype::F32));
-        let body = encode(&OpenBody { chain, tensors, params, seed: *seed, ttl_s: *ttl_s })?;
+        let body =
+            encode(&OpenBody { chain, tensors, params, seed: *seed, ttl_s: *ttl_s, workers: *workers })?;
         let info = decode(&self.call(Method::PUT, &path, Some(body), true)?)?;
-        Ok(Session { client: self.clone(), path, info })
+        Ok(Session { client: self.clone(), path, worker: worker.clone(), info })
     }
 }
 
@@ -177,6 +191,8 @@ impl Session {
             grads: grads.to_wire(options.dtype),
             dtype: options.dtype,
             want: Want { of, dtype: reply, stats: options.stats },
+            worker: &self.worker,
+            weight: options.weight,
             params: options.params.as_ref().map(|params| params.to_wire(Dtype::F32)),
             value: options.value,
             hyperparams: &options.hyperparams,

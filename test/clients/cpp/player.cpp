@@ -15,8 +15,12 @@ struct Handle {
 
 class Player {
  public:
-  Player(const std::string& url, std::string prefix, Json tensors, std::ostream& out)
-      : client_(url, options()), prefix_(std::move(prefix)), tensors_(std::move(tensors)), out_(out) {
+  Player(int count, char** args, Json tensors, std::ostream& out)
+      : client_(args[1], options()), prefix_(args[2]), tensors_(std::move(tensors)), out_(out) {
+    if (count > 6) {
+      worker_ = std::stoul(args[5]);
+      workers_ = std::stoul(args[6]);
+    }
     for (auto& tensor : tensors_) total_ += size(tensor);
   }
 
@@ -66,6 +70,7 @@ class Player {
     for (std::size_t i = 0; i < total_; ++i) params[i] = (float(i * 29 % 255) - 127) / 64;
     Json spec = Json::object();
     if (action.contains("chain")) spec = {{"chain", action["chain"]}, {"tensors", tensors_}};
+    if (workers_ > 0) spec["workers"] = workers_;
     std::optional<Tensors> kept;
     if (action.contains("keep")) kept = params;
     const std::string id = prefix_ + "-" + action.value("session", as);
@@ -74,7 +79,7 @@ class Player {
   }
 
   void step(Handle& handle, const Json& action) {
-    const std::size_t step = handle.session.current_step() + 1, salt = action.value("salt", 0);
+    const std::size_t step = handle.session.current_step() + 1, salt = action.value("salt", 0) + worker_;
     Floats grads(action.value("elements", total_));
     for (std::size_t i = 0; i < grads.size(); ++i)
       grads[i] = (float((i * 73 + step * 37 + salt * 11) % 255) - 127) / 128;
@@ -82,6 +87,7 @@ class Player {
       return action.at(field) == "F32" ? stepd::Dtype::F32 : stepd::Dtype::BF16;
     };
     stepd::StepOptions options;
+    if (workers_ > 0) options.worker = "worker-" + std::to_string(worker_);
     if (action.contains("dtype")) options.dtype = dtype("dtype");
     if (action.contains("reply")) options.reply = dtype("reply");
     if (action.contains("value")) options.value = action["value"];
@@ -129,16 +135,17 @@ class Player {
 
   stepd::Client client_;
   std::string prefix_;
+  std::size_t worker_ = 0, workers_ = 0;
   Json tensors_;
   std::size_t total_ = 0;
   std::map<std::string, Handle> handles_;
   std::ostream& out_;
 };
 
-int main(int, char** args) {
+int main(int count, char** args) {
   const Json scenario = Json::parse(std::ifstream(args[3]));
   std::ofstream out(args[4], std::ios::binary);
-  Player player(args[1], args[2], scenario.at("tensors"), out);
+  Player player(count, args, scenario.at("tensors"), out);
   for (auto& action : scenario.at("actions")) {
     std::string code, wrong;
     try {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	stepd "github.com/stepd/stepd/client/go"
@@ -32,6 +33,8 @@ type handle struct {
 type player struct {
 	client  *stepd.Client
 	prefix  string
+	worker  int
+	workers int
 	tensors []stepd.Tensor
 	total   int
 	handles map[string]*handle
@@ -54,6 +57,12 @@ func main() {
 		prefix:  os.Args[2],
 		tensors: scenario.Tensors,
 		handles: map[string]*handle{},
+	}
+	if len(os.Args) > 6 {
+		p.worker, err = strconv.Atoi(os.Args[5])
+		check(err)
+		p.workers, err = strconv.Atoi(os.Args[6])
+		check(err)
 	}
 	for _, tensor := range p.tensors {
 		p.total += size(tensor)
@@ -128,6 +137,9 @@ func (p *player) open(a action) error {
 	if a.Chain != "" {
 		spec.Chain, spec.Tensors = a.Chain, p.tensors
 	}
+	if p.workers > 0 {
+		spec.Workers, spec.Worker = p.workers, fmt.Sprint("worker-", p.worker)
+	}
 	if a.Keep {
 		packed := stepd.Packed(params)
 		spec.Params = &packed
@@ -149,7 +161,7 @@ func (p *player) step(h *handle, a action) error {
 	step := h.session.Info().Step + 1
 	grads := make([]float32, elements)
 	for i := range grads {
-		grads[i] = float32((i*73+step*37+a.Salt*11)%255-127) / 128
+		grads[i] = float32((i*73+step*37+(a.Salt+p.worker)*11)%255-127) / 128
 	}
 	options := &stepd.StepOptions{
 		Value: a.Value, Hyperparams: a.Hyperparams, Dtype: a.Dtype, Reply: a.Reply, WantParams: a.Of == "params",

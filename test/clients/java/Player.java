@@ -24,6 +24,8 @@ import stepd.Tensors;
 class Player {
   private final Stepd stepd;
   private final String prefix;
+  private final int worker;
+  private final int workers;
   private final Map<String, Integer> sizes = new LinkedHashMap<>();
   private final List<Map<String, Object>> tensors = new ArrayList<>();
   private final Map<String, Session> sessions = new HashMap<>();
@@ -32,7 +34,7 @@ class Player {
 
   public static void main(String[] args) throws Exception {
     JsonNode scenario = new ObjectMapper().readTree(Path.of(args[2]).toFile());
-    Player player = new Player(args[0], args[1], scenario.get("tensors"));
+    Player player = new Player(args, scenario.get("tensors"));
     for (JsonNode action : scenario.get("actions")) {
       String code = null;
       try {
@@ -47,13 +49,15 @@ class Player {
     Files.write(Path.of(args[3]), player.written.toByteArray());
   }
 
-  Player(String url, String prefix, JsonNode declared) {
+  Player(String[] args, JsonNode declared) {
     Options defaults = Options.DEFAULT;
     this.stepd =
         new Stepd(
-            url,
+            args[0],
             new Options(null, defaults.timeout(), 8, Duration.ofMillis(5), defaults.cap(), defaults.total()));
-    this.prefix = prefix;
+    this.prefix = args[1];
+    this.worker = args.length > 4 ? Integer.parseInt(args[4]) : 0;
+    this.workers = args.length > 5 ? Integer.parseInt(args[5]) : 0;
     for (JsonNode tensor : declared) {
       List<Integer> shape = new ArrayList<>();
       tensor.get("shape").forEach(extent -> shape.add(extent.asInt()));
@@ -97,6 +101,7 @@ class Player {
       spec.put("chain", action.get("chain").asText());
       spec.put("tensors", tensors);
     }
+    if (workers > 0) spec.put("workers", workers);
     String id = prefix + "-" + action.path("session").asText(as);
     sessions.put(as, stepd.open(id, spec, action.has("keep") ? Tensors.packed(initial) : null));
     params.put(as, initial);
@@ -107,8 +112,9 @@ class Player {
     int step = (int) session.currentStep() + 1;
     float[] grads = new float[action.path("elements").asInt(total())];
     for (int i = 0; i < grads.length; i++)
-      grads[i] = ((i * 73 + step * 37 + action.path("salt").asInt() * 11) % 255 - 127) / 128f;
+      grads[i] = ((i * 73 + step * 37 + (action.path("salt").asInt() + worker) * 11) % 255 - 127) / 128f;
     StepOptions options = new StepOptions();
+    if (workers > 0) options.worker("worker-" + worker);
     if (action.has("dtype")) options.dtype(Tensors.Dtype.valueOf(action.get("dtype").asText()));
     if (action.has("reply")) options.reply(Tensors.Dtype.valueOf(action.get("reply").asText()));
     if (action.has("value")) options.value(action.get("value").asDouble());

@@ -7,7 +7,8 @@ import numpy as np
 
 from stepd import NoAnswer, Refusal, Retry, Session, Transport, apply_updates
 
-url, prefix, path, out = sys.argv[1:]
+url, prefix, path, out = sys.argv[1:5]
+worker, workers = [int(number) for number in sys.argv[5:]] or (0, None)
 with open(path) as file:
     scenario = json.load(file)
 shapes = {tensor["name"]: tensor["shape"] for tensor in scenario["tensors"]}
@@ -36,6 +37,8 @@ def open_session(action):
     spec = {}
     if "chain" in action:
         spec = {"chain": action["chain"], "tensors": shapes, "params": initial if action.get("keep") else None}
+    if workers:
+        spec |= {"workers": workers, "worker": f"worker-{worker}"}
     name = action.get("session", action["as"])
     sessions[action["as"]] = Session.open(transport, f"{prefix}-{name}", **spec)
     params[action["as"]] = initial
@@ -46,7 +49,7 @@ def step(action):
     session, of = sessions[who], action.get("of", "updates")
     form = named if action.get("form") == "named" else np.copy
     for _ in range(action.get("times", 1)):
-        i, s, k = np.arange(action.get("elements", total)), session.current_step + 1, action.get("salt", 0)
+        i, s, k = np.arange(action.get("elements", total)), session.current_step + 1, action.get("salt", 0) + worker
         grads = (((i * 73 + s * 37 + k * 11) % 255 - 127) / 128).astype(np.float32)
         options = {key: action[key] for key in ("dtype", "reply", "value", "hyperparams") if key in action}
         result = session.step(form(grads), of=of, params=form(params[who]) if action.get("send") else None, **options)

@@ -20,6 +20,10 @@ struct StepOptions {
   /// Send back the parameters that the server keeps, in place of updates.
   bool want_params = false;
   bool stats = false;
+  /// Who this is, where several workers make a step together: a name that no other has.
+  std::string worker;
+  /// Of this contribution among those of several workers; by default 1.
+  std::optional<double> weight;
   /// Number type of the gradients on the wire.
   Dtype dtype = Dtype::F32;
   /// Number type of the answer; by default that of the gradients.
@@ -61,6 +65,8 @@ class Session {
                  {"want", {{"of", of}, {"dtype", name_of(reply)}, {"stats", options.stats}}}};
     if (options.params) body["params"] = wire::encode(*options.params, Dtype::F32);
     if (options.value) body["value"] = *options.value;
+    if (!options.worker.empty()) body["worker"] = options.worker;
+    if (options.weight) body["weight"] = *options.weight;
     if (!options.hyperparams.empty()) body["hyperparams"] = options.hyperparams;
     const Json answer = Json::from_msgpack(transport_->call("POST", path_ + "/steps", body, true));
     step_ = answer.at("step");
@@ -102,7 +108,7 @@ class Client {
       : transport_(std::make_shared<Transport>(std::move(address), std::move(options))) {}
 
   /// Create the session, or attach to the one that exists with the same specification. `spec` has `chain`, `tensors`,
-  /// `seed` and `ttl_s`, as in the protocol; an empty one only attaches. With `params`, initial ones, the server keeps
+  /// `seed`, `ttl_s` and `workers`, as in the protocol; an empty one only attaches. With `params`, initial ones, the server keeps
   /// and updates its own copy.
   Session open(const std::string& id, Json spec = Json::object(), const std::optional<Tensors>& params = {}) {
     if (params) spec["params"] = wire::encode(*params, Dtype::F32);

@@ -45,6 +45,8 @@ struct Handle {
 struct Player {
     client: Client,
     prefix: String,
+    worker: usize,
+    workers: Option<u32>,
     tensors: Vec<TensorSpec>,
     handles: BTreeMap<String, Handle>,
     written: Vec<u8>,
@@ -57,6 +59,8 @@ fn main() {
     let mut player = Player {
         client: Client::connect(&args[1], Options { retry, ..Options::default() }),
         prefix: args[2].clone(),
+        worker: args.get(5).map_or(0, |number| number.parse().unwrap()),
+        workers: args.get(6).map(|number| number.parse().unwrap()),
         tensors: scenario.tensors,
         handles: BTreeMap::new(),
         written: vec![],
@@ -111,6 +115,8 @@ impl Player {
         let spec = Spec {
             chain: action.chain.clone(),
             tensors: action.chain.as_ref().map(|_| self.tensors.clone()),
+            workers: self.workers,
+            worker: self.workers.map(|_| format!("worker-{}", self.worker)),
             params: action.keep.then(|| Tensors::Packed(params.clone())),
             ..Spec::default()
         };
@@ -122,7 +128,7 @@ impl Player {
 
     fn step(&self, handle: &mut Handle, action: &Action) -> Result<(), Error> {
         let step = handle.session.info().step as usize + 1;
-        let number = |i| ((i * 73 + step * 37 + action.salt * 11) % 255) as f32;
+        let number = |i| ((i * 73 + step * 37 + (action.salt + self.worker) * 11) % 255) as f32;
         let grads =
             (0..action.elements.unwrap_or(self.total())).map(|i| (number(i) - 127.0) / 128.0).collect();
         let options = StepOptions {

@@ -29,6 +29,18 @@ public final class StepOptions {
     return this;
   }
 
+  /** Who this is, where several workers make a step together: a name that no other has. */
+  public StepOptions worker(String name) {
+    fields.put("worker", name);
+    return this;
+  }
+
+  /** Of this contribution among those of several workers; 1 if not said. */
+  public StepOptions weight(double weight) {
+    fields.put("weight", weight);
+    return this;
+  }
+
   /** Send back the parameters that the server keeps, in place of updates. */
   public StepOptions wantParams() {
     of = "params";

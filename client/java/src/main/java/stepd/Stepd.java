@@ -40,7 +40,7 @@ public final class Stepd {
   /**
    * Create the session, or attach to the one that exists with the same specification.
    *
-   * @param spec {@code chain}, {@code tensors}, {@code seed}, {@code ttl_s}, as in the protocol; empty to attach only
+   * @param spec {@code chain}, {@code tensors}, {@code seed}, {@code ttl_s}, {@code workers}, as in the protocol; empty to attach only
    * @param params initial parameters: with them the server keeps and updates its own copy; or null
    */
   public Session open(String id, Map<String, ?> spec, Tensors params) {

@@ -1,0 +1,108 @@
+import { startRedis } from '../../test/redis.ts'
+import { Peer } from './peers/peer.ts'
+import { rateOf, Wire } from './peers/wire.ts'
+import { atLeast, atMost, type Report } from './report.ts'
+import { type Contender, inRounds, timed } from './rounds.ts'
+import { Service } from './service.ts'
+import type { Settings } from './settings.ts'
+
+const chain = 'adam(1e-3)'
+const small = 1024
+const connections = 16
+/** Milliseconds for which requests are counted, in each round. */
+const time = 1500
+
+/** Whole steps against servers that only move bytes: what HTTP and the order of things cost. */
+export async function edge(settings: Settings): Promise<Report> {
+  const n = Math.round((settings.size / 16) * 25 * (1e6 / 2 ** 20))
+  settings.say(`  ${n} parameters`)
+  const large = await largeSteps(n, settings.rounds)
+  settings.say(`  ${small} parameters`)
+  const rates = await smallSteps(settings.rounds)
+  return {
+    tables: [
+      {
+        title: 'Whole steps beside servers that only move bytes',
+        columns: ['what', 'median', 'unit', 'ratio'],
+        rows: [
+          [`${n} parameters, echo by node:http`, large.echo, 'ms', ''],
+          ['the same, a step on memory:', large.step, 'ms', large.ratio],
+          [`${small} parameters, a bare route of Fastify`, rates.bare, 'requests/s', ''],
+          ['the same, a step on memory:', rates.memory, 'requests/s', rates.ofMemory],
+          ['the same, a step on Redis', rates.redis, 'requests/s', rates.ofRedis],
+        ],
+        notes: [
+          `${chain}, gradients and updates F32; requests a second over ${connections} connections, a session each.`,
+        ],
+      },
+    ],
+    goals: [
+      atMost('large step on memory: / echo', large.ratio, 1.4),
+      atLeast('small steps a second on memory: / bare route', rates.ofMemory, 0.6),
+      atLeast('small steps a second on Redis / bare route', rates.ofRedis, 0.45),
+    ],
+  }
+}
+
+async function largeSteps(n: number, rounds: number) {
+  const [peer, service] = [await Peer.start('echo'), await Service.start('memory:')]
+  await service.open('edge', chain, n)
+  const body = service.stepBody(n)
+  const contender = (name: string, wire: Wire, stop: () => Promise<void>): Contender => ({
+    name,
+    run: async () => ({ ms: await timed(() => wire.send()) }),
+    close: async () => {
+      wire.close()
+      await stop()
+    },
+  })
+  const results = await inRounds(
+    [
+      contender('echo', new Wire(peer.port, '/', body), () => peer.stop()),
+      contender('step', new Wire(service.port, '/v1/sessions/edge/steps', body), () => service.stop()),
+    ],
+    Math.max(9, rounds),
+  )
+  return { echo: results.median('echo'), step: results.median('step'), ratio: results.ratio('step', 'echo') }
+}
+
+async function smallSteps(rounds: number) {
+  const redis = await startRedis()
+  const peer = await Peer.start('bare')
+  const [memory, onRedis] = [await Service.start('memory:'), await Service.start(redis.url)]
+  const body = memory.stepBody(small)
+  const several = async (service: Service): Promise<Wire[]> => {
+    const wires: Wire[] = []
+    for (let k = 0; k < connections; k++) {
+      await service.open(`edge-${k}`, chain, small)
+      wires.push(new Wire(service.port, `/v1/sessions/edge-${k}/steps`, body))
+    }
+    return wires
+  }
+  const contender = (name: string, wires: readonly Wire[], stop: () => Promise<void>): Contender => ({
+    name,
+    // Milliseconds a request: so ratios are those of times.
+    run: async () => ({ ms: 1000 / (await rateOf(wires, time)) }),
+    close: async () => {
+      for (const wire of wires) wire.close()
+      await stop()
+    },
+  })
+  const bare = Array.from({ length: connections }, () => new Wire(peer.port, '/', body))
+  const results = await inRounds(
+    [
+      contender('bare', bare, () => peer.stop()),
+      contender('memory', await several(memory), () => memory.stop()),
+      contender('redis', await several(onRedis), () => onRedis.stop()),
+    ],
+    rounds,
+  )
+  await redis.stop()
+  return {
+    bare: 1000 / results.median('bare'),
+    memory: 1000 / results.median('memory'),
+    redis: 1000 / results.median('redis'),
+    ofMemory: results.ratio('bare', 'memory'),
+    ofRedis: results.ratio('bare', 'redis'),
+  }
+}

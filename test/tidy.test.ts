@@ -21,7 +21,7 @@ interface Source {
 function sourcesUnder(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sourcesUnder(path)
+    if (entry.isDirectory()) return /^(\.|node_modules$)/.test(entry.name) ? [] : sourcesUnder(path)
     return entry.name.endsWith('.ts') ? [path] : []
   })
 }

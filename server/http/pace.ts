@@ -8,7 +8,7 @@ interface Watched {
   at: number
 }
 
-/** Ends transfers that hardly move. One timer for all, and none while nothing is watched. */
+/** Ends transfers that hardly move. One timer for all, which ends when it finds nothing to watch. */
 export class Pace {
   readonly limit: number
   readonly #now: () => number
@@ -26,15 +26,14 @@ export class Pace {
     const watched = { moved, stalled, since: this.#now(), at: moved() }
     this.#watched.add(watched)
     this.#timer ??= setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
-    return () => {
-      this.#watched.delete(watched)
-      if (this.#watched.size > 0) return
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
+    return () => this.#watched.delete(watched)
   }
 
   #check(): void {
+    if (this.#watched.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
     const now = this.#now()
     for (const watched of this.#watched) {
       const at = watched.moved()

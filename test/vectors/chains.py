@@ -455,6 +455,9 @@ CHAINS: dict[str, dict[str, str]] = {
         "skip_not_finite": (
             "chain(scale(1e307), MultiSteps(chain(scale(1e-300), trace(0.9)), 2, True, skip_not_finite()))"
         ),
+        "skip_without_state": (
+            "MultiSteps(chain(add_decayed_weights(0.1), sgd(0.1)), 2, should_skip_update_fn=skip_large_updates(1000.0))"
+        ),
         "bfloat16": "MultiSteps(sgd(0.1), 3, accumulator_dtype=jnp.bfloat16)",
         "bfloat16_sum": "MultiSteps(sgd(0.1), 3, False, accumulator_dtype=jnp.bfloat16)",
     },
@@ -533,6 +536,7 @@ CHAINS: dict[str, dict[str, str]] = {
         "distance": "flatten(chain(scale_by_distance_over_gradients(reps_rel=0.1), scale(-1.0)))",
         "of_a_group": "masked(flatten(chain(clip_by_block_rms(0.5), trace(0.9))), ['bias', 'dense'])",
         "lookahead": "flatten(apply_if_finite(clip_by_block_rms(0.5), 2))",
+        "unit": "flatten(adaptive_grad_clip(0.1))",
     },
     # Optimizers
     "lbfgs": {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ureq::http::Method;
 
+use crate::error::Error;
 use crate::tensors::{read_safetensors, Dtype, Tensors, Wire};
-use crate::transport::{decode, encode, Client, Error};
+use crate::transport::{decode, encode, Client};
 
 /// The name and shape of a tensor; a scalar's shape is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

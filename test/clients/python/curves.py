@@ -14,6 +14,7 @@ import stepd.torch
 
 STEPS, WIDTH, HEIGHT = 200, 640, 320
 PAGE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="-48 -24 {w} {h}" font-family="sans-serif" font-size="12">
+<title>Loss of torch.optim.AdamW and of stepd.torch.Optimizer</title>
 <rect x="-48" y="-24" width="{w}" height="{h}" fill="#fff"/>
 <path d="M0 0V{H}H{W}" fill="none" stroke="#888"/>
 {ticks}

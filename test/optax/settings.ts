@@ -15,6 +15,10 @@ const values: Readonly<Record<string, readonly string[]>> = {
   atol: ['0.0', '0.5'],
   axis: ['None', '()'],
   b1: ['0.0', '0.5', '0.9', '0.95'],
+  // It divides by b1.
+  'schedule_free.b1': ['0.5', '0.9', '0.95'],
+  'schedule_free_adamw.b1': ['0.5', '0.9', '0.95'],
+  'schedule_free_sgd.b1': ['0.5', '0.9', '0.95'],
   b2: ['0.5', '0.9', '0.99', '0.999'],
   b3: ['0.5', '0.9', '0.99'],
   beta: ['0.3', '0.9', '1.0'],

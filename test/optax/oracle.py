@@ -100,24 +100,28 @@ class Run:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
     params, chain = decode(request["params"]), request["chain"]
-    rngs = {dtype: np.random.default_rng(request["id"]) for dtype in (np.float32, np.float64)}
-    starts = {dtype: shifted(params, dtype, rng) for dtype, rng in rngs.items()}
     transformation, state = started(chain, unpack(params, shapes), shapes)
     plain = Run(transformation, state, shapes)
-    others = {
-        dtype: Run(transformation, widen(transformation.init(unpack(start, shapes))), shapes)
-        for dtype, start in starts.items()
-    }
+
+    def beside(dtype: type[np.floating], draw: int) -> tuple[type[np.floating], np.random.Generator, Run]:
+        """A run on inputs that moved."""
+        rng = np.random.default_rng([request["id"], draw])
+        state = widen(transformation.init(unpack(shifted(params, dtype, rng), shapes)))
+        return dtype, rng, Run(transformation, state, shapes)
+
+    others = [beside(np.float32, 0), beside(np.float32, 1), beside(np.float64, 2)]
     updates: list[str] = []
-    moved: dict[str, list[float | None]] = {dtype.__name__: [] for dtype in others}
-    for step, (packed, loss) in enumerate(zip(request["gradients"], request["losses"], strict=True)):
+    moved: dict[str, list[float | None]] = {"float32": [], "float64": []}
+    for packed, loss in zip(request["gradients"], request["losses"], strict=True):
         gradient = decode(packed)
         update = plain.step(gradient, params, loss)
         updates.append(encode(update))
-        for dtype, run in others.items():
-            rng = rngs[dtype]
-            own = starts[dtype] if step == 0 else shifted(params, dtype, rng)
-            moved[dtype.__name__].append(distance(run.step(shifted(gradient, dtype, rng), own, loss), update))
+        distances: dict[str, list[float | None]] = {dtype: [] for dtype in moved}
+        for dtype, rng, run in others:
+            own = run.step(shifted(gradient, dtype, rng), shifted(params, dtype, rng), loss)
+            distances[dtype.__name__].append(distance(own, update))
+        for dtype, found in distances.items():
+            moved[dtype].append(None if None in found else max(found))
         params = after(params, update)
     return {"updates": updates, "moved": moved}
 

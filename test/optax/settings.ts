@@ -11,6 +11,8 @@ const values: Readonly<Record<string, readonly string[]>> = {
   adam_eps_root: ['0.0', '1e-3'],
   adam_learning_rate: ['0.1', '1e-2'],
   adam_weight_decay: ['0.0', '0.1'],
+  'cocob.alpha': ['2.0', '100.0'],
+  'scale_by_cocob.alpha': ['2.0', '100.0'],
   alpha: ['0.0', '0.5', '2.0'],
   atol: ['0.0', '0.5'],
   axis: ['None', '()'],

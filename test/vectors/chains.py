@@ -537,6 +537,7 @@ CHAINS: dict[str, dict[str, str]] = {
         "of_a_group": "masked(flatten(chain(clip_by_block_rms(0.5), trace(0.9))), ['bias', 'dense'])",
         "lookahead": "flatten(apply_if_finite(clip_by_block_rms(0.5), 2))",
         "unit": "flatten(adaptive_grad_clip(0.1))",
+        "rank": "flatten(chain(ema(0.9), centralize()))",
     },
     # Optimizers
     "lbfgs": {

@@ -93,7 +93,13 @@ function read(tree: SlotTree, rank: number, path = ''): StateTree {
   const entries = Object.entries(tree).map(([name, x]) => {
     const slot = join(path, name)
     if (!isSlot(x)) return [name, read(x, rank, slot)]
-    return [name, leaf({ op: 'slot', slot }, x.extent === 'session' ? 'host' : x.extent, rank, x.kept)]
+    // One number for the session is of no rank: within flatten it meets the vector, whose rank is not the tensor's.
+    return [
+      name,
+      x.extent === 'session'
+        ? leaf({ op: 'slot', slot }, 'host')
+        : leaf({ op: 'slot', slot }, x.extent, rank, x.kept),
+    ]
   })
   return Object.fromEntries(entries) as StateTree
 }

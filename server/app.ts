@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Config } from './config.ts'
 import { openEngine } from './engines/index.ts'
@@ -7,6 +6,7 @@ import { Admission } from './http/admission.ts'
 import { Drain } from './http/drain.ts'
 import { buildServer, type ServerOptions } from './http/server.ts'
 import type { Server } from './http/services.ts'
+import { randomId } from './ids.ts'
 import { Programs } from './sessions/program.ts'
 import { Registry } from './sessions/registry.ts'
 import { Sessions } from './sessions/sessions.ts'
@@ -14,6 +14,8 @@ import { openCounters, openStore } from './stores/index.ts'
 
 const budget = { entries: 512, bytes: 2 ** 22 }
 const queueLimit = 64
+/** Small bodies and answers are cut from pieces of so many bytes: memory of its own for each costs more than all else. */
+const slab = 2 ** 16
 /** Requests under way: in all, and the part of that and of the bytes in memory that one tenant of several may take. */
 const crowd = { requests: 8192, share: 0.5 }
 /** How long requests under way may take to end when the server stops, in milliseconds. */
@@ -25,6 +27,7 @@ export async function buildApp(
   logger: ServerOptions['logger'] = { level: config.logLevel },
 ): Promise<Server> {
   checkExposure(config)
+  Buffer.poolSize = slab
   const tls = await readTls(config)
   const warnings: string[] = []
   const store = await openStore(config.store, {
@@ -41,7 +44,7 @@ export async function buildApp(
     budget: { ...budget, states: config.journalStates },
     queueLimit,
     memoryLimit: config.memoryLimit,
-    random: () => randomBytes(16).toString('hex'),
+    random: randomId,
     warn,
   })
   const now = () => performance.now()
@@ -75,6 +78,7 @@ export async function buildApp(
     bodyLimit,
     requestTimeout,
     stallTimeout,
+    origins: config.corsOrigins,
     logger,
     drain,
     access,

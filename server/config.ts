@@ -29,13 +29,15 @@ export interface Config {
   readonly tlsKey: string
   /** Whether to listen on any address without keys. */
   readonly allowKeyless: string
+  /** Origins whose pages may use the server. */
+  readonly corsOrigins: readonly string[]
 }
 
 interface Setting {
   readonly name: string
   readonly meaning: string
   readonly fallback: string
-  readonly read: (text: string) => string | number | undefined
+  readonly read: (text: string) => string | number | readonly string[] | undefined
   readonly takes: string
 }
 
@@ -51,6 +53,16 @@ const whole = (min: number, max: number) => ({
   read: (given: string) => (/^\d+$/.test(given) && +given >= min && +given <= max ? +given : undefined),
   takes: `a whole number from ${min} to ${max}`,
 })
+/** As browsers write them: no path, no port that goes without saying. */
+const origins = {
+  read(given: string) {
+    const listed = given.split(/[\s,]+/).filter((origin) => origin !== '')
+    const valid = (origin: string) =>
+      /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
+    return listed.every(valid) ? listed : undefined
+  },
+  takes: 'origins, such as https://app.example, with commas between',
+}
 const bytes = (max: number) => ({
   read(given: string) {
     const [, digits = '', unit = ''] = /^(\d+) ?(KiB|MiB|GiB)?$/.exec(given) ?? []
@@ -128,6 +140,12 @@ const settings = {
     meaning: 'listen on any address without keys: whoever reaches it may use it',
     fallback: 'no',
     ...among('no', 'yes'),
+  },
+  corsOrigins: {
+    name: 'STEPD_CORS_ORIGINS',
+    meaning: 'whose pages may use the server from a browser (CORS); pages of other origins may not',
+    fallback: '',
+    ...origins,
   },
   tlsCert: {
     name: 'STEPD_TLS_CERT',

@@ -23,6 +23,23 @@ test('sizes are bytes, with or without a unit', () => {
   assert.equal(limit('1GiB'), 2 ** 30)
 })
 
+test('origins are as browsers write them', () => {
+  const origins = (text: string) => readConfig({ STEPD_CORS_ORIGINS: text }).corsOrigins
+  assert.deepEqual(origins(''), [])
+  const two = ['https://app.example', 'http://127.0.0.1:8081']
+  assert.deepEqual(origins(two.join(',')), two)
+  assert.deepEqual(origins(two.join(', ')), two)
+  for (const text of [
+    '*',
+    'null',
+    'app.example',
+    'https://app.example/',
+    'https://app.example:443',
+    'file://',
+  ])
+    assert.throws(() => origins(text), /STEPD_CORS_ORIGINS is .*, expected origins, such as https/)
+})
+
 test('every setting that is wrong is named at once, with what would be right', () => {
   const wrong = { STEPD_PORT: '99999', STEPD_ENGINE: 'cuda', STEPD_BODY_LIMIT: '3 TB', STEPD_PROT: '1' }
   assert.throws(

@@ -1,6 +1,7 @@
 import { type Expr, listed, type Primitive, type Tensor } from '../expression/index.ts'
 import { lengthOf, reduced, spread, type Varies } from './axes.ts'
 import { combine, float64, neutral } from './float64.ts'
+import { addressOf, instructionsOf, tensorsOf } from './instructions.ts'
 import { type Plan, placeKey, type Scalar } from './plan.ts'
 import { compact, gatherHosted, type Rows, scatterHosted } from './rows.ts'
 import { threefry } from './threefry.ts'
@@ -30,7 +31,6 @@ export class Scalars {
   readonly #values: Float64Array
   readonly #vectors = new Map<Expr, Float64Array[]>()
   readonly #ordinals = new Map<NonNullable<Scalar['parts']>, ReadonlyMap<number, number>>()
-  readonly #options: readonly string[]
 
   constructor(plan: Plan, inputs: Inputs) {
     const { rows, state } = inputs
@@ -39,15 +39,14 @@ export class Scalars {
     this.plan = rows === undefined ? plan : compact(plan, rows)
     this.#state = rows === undefined ? state : gatherHosted(plan, state, this.plan, rows)
     this.#values = new Float64Array(plan.registers.length)
-    this.#options = [...plan.options.keys()]
   }
 
   get(x: Expr, tensor: number): number {
-    return this.#values[this.#address(x, tensor)] ?? Number.NaN
+    return this.#values[addressOf(this.plan, x, tensor)] ?? Number.NaN
   }
 
   set(x: Expr, tensor: number, value: number): void {
-    this.#values[this.#address(x, tensor)] = value
+    this.#values[addressOf(this.plan, x, tensor)] = value
   }
 
   /** The numbers of a vector of a tensor, row-major over the axes that it keeps. */
@@ -65,14 +64,18 @@ export class Scalars {
   }
 
   stage(index: number): void {
-    for (const scalar of this.plan.stages[index]?.scalars ?? []) {
-      const tensors = scalar.group === undefined ? [0] : (this.plan.groups[scalar.group]?.tensors ?? [])
-      for (const tensor of tensors) {
-        if (scalar.value.extent === 'axes')
+    // Of some rows the plan is this step's own, and what is found once would be found for it alone.
+    const plain = this.#inputs.rows === undefined ? (instructionsOf(this.plan)[index] ?? []) : []
+    const registers = { values: this.#values, options: this.#inputs.options, state: this.#state }
+    let next = 0
+    for (const scalar of this.plan.stages[index]?.scalars ?? [])
+      for (const tensor of tensorsOf(this.plan, scalar)) {
+        const instruction = plain[next++]
+        if (instruction !== undefined) instruction(registers)
+        else if (scalar.value.extent === 'axes')
           this.setVector(scalar.value, tensor, this.#vectorOf(scalar.value, tensor))
         else this.set(scalar.value, tensor, this.#evaluate(scalar, tensor))
       }
-    }
   }
 
   /** State on the host after the step. */
@@ -119,19 +122,13 @@ export class Scalars {
     return out
   }
 
-  #address(x: Expr, tensor: number): number {
-    const base = this.plan.registers.base.get(x)
-    if (base === undefined) throw new Error(`The scalar ${x.node.op} is not in the plan`)
-    return x.extent === 'tensor' ? base + tensor : base
-  }
-
   #evaluate({ value, parts }: Scalar, tensor: number): number {
     const { node, args, extent } = value
     switch (node.op) {
       case 'constant':
         return node.value
       case 'option':
-        return this.#inputs.options[this.#options.indexOf(node.path)] ?? Number.NaN
+        return this.#inputs.options[[...this.plan.options.keys()].indexOf(node.path)] ?? Number.NaN
       case 'loss':
         return this.#inputs.loss
       case 'slot': {

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { Usage } from '../sessions/usage.ts'
 import type { Store } from '../stores/store.ts'
@@ -30,6 +30,11 @@ export class Access {
     if (options.keysFile === undefined) this.#put(everybody, { operator: true })
   }
 
+  /** Whether tenants may have limits: only where there are keys. */
+  get limits(): boolean {
+    return this.#options.keysFile !== undefined
+  }
+
   /** @throws Error where the file cannot be read: then what was known before stays */
   async reload(): Promise<void> {
     const { keysFile } = this.#options
@@ -45,7 +50,7 @@ export class Access {
   }
 
   attach(app: Server): void {
-    app.addHook('onRequest', async (request: FastifyRequest) => {
+    app.addHook('onRequest', (request: FastifyRequest, _response: FastifyReply, done) => {
       const tenant = this.#tenants.get(this.#who(request))
       if (tenant === undefined) throw new Error('A key has no tenant')
       request.tenant = tenant
@@ -53,6 +58,7 @@ export class Access {
         const detail = `${request.routeOptions.url} is about the whole server: the tenant ${tenant.name} is no operator`
         throw new Problem('forbidden', detail)
       }
+      done()
     })
   }
 

@@ -40,22 +40,25 @@ export class Admission {
     const most = Math.ceil(requests * share)
     if (own.requests >= most) throw tooMany(' of this tenant', own.requests, most)
     this.#tenants.set(tenant, own)
-    const under = [own, this.#all]
-    for (const each of under) each.requests++
-    return new Load(
-      (bytes) => this.#admit(own, bytes),
-      (bytes) => {
-        for (const each of under) each.bytes += bytes
-      },
-      () => {
-        for (const each of under) each.requests--
-        if (own.requests === 0) this.#tenants.delete(tenant)
-      },
-    )
+    own.requests++
+    this.#all.requests++
+    return new Load(this, tenant, own)
   }
 
-  /** Alone, a body is always let in: its own limit is that of bodies. */
-  #admit(own: Under, bytes: number): void {
+  /** A request of a tenant holds so many bytes more, or fewer. */
+  hold(own: Under, bytes: number): void {
+    own.bytes += bytes
+    this.#all.bytes += bytes
+  }
+
+  leave(tenant: string, own: Under): void {
+    own.requests--
+    this.#all.requests--
+    if (own.requests === 0) this.#tenants.delete(tenant)
+  }
+
+  /** Alone, a body is always let in: its own limit is that of bodies. @throws Problem `overloaded` */
+  admit(own: Under, bytes: number): void {
     const { bytes: limit, share } = this.#limits
     if (this.#all.bytes > 0 && this.#all.bytes + bytes > limit)
       throw tooLarge('', this.#all.bytes, bytes, limit)
@@ -66,21 +69,21 @@ export class Admission {
 
 /** What one request holds. */
 export class Load {
-  readonly #admit: (bytes: number) => void
-  readonly #add: (bytes: number) => void
-  readonly #leave: () => void
+  readonly #admission: Admission
+  readonly #tenant: string
+  readonly #own: Under
   #bytes = 0
   #left = false
 
-  constructor(admit: (bytes: number) => void, add: (bytes: number) => void, leave: () => void) {
-    this.#admit = admit
-    this.#add = add
-    this.#leave = leave
+  constructor(admission: Admission, tenant: string, own: Under) {
+    this.#admission = admission
+    this.#tenant = tenant
+    this.#own = own
   }
 
   /** About to be held. @throws Problem `overloaded` */
   take(bytes: number): void {
-    this.#admit(bytes)
+    this.#admission.admit(this.#own, bytes)
     this.add(bytes)
   }
 
@@ -88,14 +91,14 @@ export class Load {
   add(bytes: number): void {
     if (this.#left) return
     this.#bytes += bytes
-    this.#add(bytes)
+    this.#admission.hold(this.#own, bytes)
   }
 
   release(): void {
     if (this.#left) return
-    this.#add(-this.#bytes)
+    this.#admission.hold(this.#own, -this.#bytes)
     this.#left = true
-    this.#leave()
+    this.#admission.leave(this.#tenant, this.#own)
   }
 }
 

@@ -16,7 +16,7 @@ export interface Gate {
 /** What stands before every route of the API: who asks, whether there is room, how much and how often. */
 export async function guard(api: Server, { access, admission, counters }: Gate): Promise<void> {
   access.attach(api)
-  api.addHook('onRequest', async (request: FastifyRequest, response: FastifyReply) => {
+  api.addHook('onRequest', (request: FastifyRequest, response: FastifyReply, done) => {
     const { tenant } = request
     const wait = tenant.bucket.wait()
     if (tenant.limits.bytes_per_s !== undefined && wait > 0)
@@ -28,12 +28,15 @@ export async function guard(api: Server, { access, admission, counters }: Gate):
     const load = admission.enter(tenant.name)
     request.load = load
     whenClosed(response.raw, () => load.release())
+    done()
   })
-  api.addHook('onResponse', async ({ tenant, headers }: FastifyRequest, response: FastifyReply) => {
+  if (!access.limits) return
+  api.addHook('onResponse', ({ tenant, headers }: FastifyRequest, response: FastifyReply, done) => {
     const { bytes_per_s } = tenant.limits
     const lengths = [headers['content-length'], response.getHeader('content-length')]
     const bytes = lengths.reduce<number>((sum, length) => sum + (Number(length) || 0), 0)
     if (bytes_per_s !== undefined) tenant.bucket.spend(bytes, bytes_per_s)
+    done()
   })
   await (api as unknown as FastifyInstance).register(rateLimit, {
     timeWindow: 1000,

@@ -50,10 +50,10 @@ async function placed(stream: Readable, length: number, { pace }: BodyTerms): Pr
   throw new Problem('malformed_body', `The body has ${at} bytes, and its Content-Length says ${length}`)
 }
 
-/** Not touched before it is written to: the system then gives it page by page. */
+/** A large one is not touched before it is written to: the system then gives it page by page. */
 function reserve(length: number): Buffer {
   try {
-    return Buffer.allocUnsafeSlow(length)
+    return Buffer.allocUnsafe(length)
   } catch {
     throw new Problem('overloaded', `There is no memory for a body of ${length} bytes now`, {
       retry_after: 1,

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
+import { whenClosed } from './send.ts'
 import type { Server } from './services.ts'
 
 /**
@@ -11,20 +12,21 @@ export class Drain {
   #stopping: (() => void) | undefined
 
   attach(app: Server): void {
-    app.addHook('onRequest', async (_request: FastifyRequest, response: FastifyReply) => {
+    app.addHook('onRequest', (_request: FastifyRequest, response: FastifyReply, done) => {
       if (this.#stopping !== undefined) {
         response.header('connection', 'close')
         throw new Problem('overloaded', 'The server is stopping: send the request again', { retry_after: 1 })
       }
       this.#under.add(response)
-      // When the last byte has gone, or the client has.
-      response.raw.once('close', () => {
+      whenClosed(response.raw, () => {
         this.#under.delete(response)
         this.#check()
       })
+      done()
     })
-    app.addHook('onSend', async (_request: FastifyRequest, response: FastifyReply) => {
+    app.addHook('onSend', (_request: FastifyRequest, response: FastifyReply, _payload, done) => {
       if (this.#stopping !== undefined) response.header('connection', 'close')
+      done()
     })
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Server } from './services.ts'
 import type { Tenant } from './tenant.ts'
 
@@ -15,6 +15,7 @@ export function traceOf({ headers }: Pick<IncomingMessage, 'headers'>): {
   trace_id?: string
   parent_id?: string
 } {
+  if (headers.traceparent === undefined) return {}
   const [, trace_id = '', parent_id = ''] =
     /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(
       String(headers.traceparent),
@@ -24,16 +25,27 @@ export function traceOf({ headers }: Pick<IncomingMessage, 'headers'>): {
 
 type ChildLogger = NonNullable<FastifyServerOptions['childLoggerFactory']>
 
-/** @see https://www.w3.org/TR/trace-context/#traceparent-header */
-export const traced: ChildLogger = (logger, bindings, options, raw) =>
-  logger.child({ ...bindings, ...traceOf(raw as IncomingMessage) }, options)
+/** Requests have no logger of their own until one of them has something to say: most have not. */
+export const shared: ChildLogger = (logger) => logger
 
-/** Every answer names its request, and every request has one line in the log: of headers and bodies there is nothing. */
+/** The logger of a request. @see https://www.w3.org/TR/trace-context/#traceparent-header */
+export const logOf = ({ log, id, raw }: FastifyRequest): FastifyBaseLogger =>
+  log.child({ reqId: id, ...traceOf(raw) })
+
+/**
+ * Every answer names its request, and every request has one line in the log: of headers and bodies there is nothing.
+ * The line of a step that went well is for debugging: of these there are as many as all else together, many times over.
+ */
 export function identify(app: Server): void {
-  app.addHook('onRequest', async (request: FastifyRequest, response: FastifyReply) => {
+  app.addHook('onRequest', (request: FastifyRequest, response: FastifyReply, done) => {
     response.header('x-request-id', request.id)
+    done()
   })
-  app.addHook('onResponse', async (request: FastifyRequest, response: FastifyReply) => {
+  const debugs = app.log.level === 'debug' || app.log.level === 'trace'
+  app.addHook('onResponse', (request: FastifyRequest, response: FastifyReply, done) => {
+    done()
+    const expected = response.statusCode < 400 && request.routeOptions.config.binary
+    if (expected && !debugs) return
     const { method, url, ip } = request
     const tenant: Tenant | undefined = request.tenant
     const line = {
@@ -44,7 +56,6 @@ export function identify(app: Server): void {
       status: response.statusCode,
       ms: Math.round(response.elapsedTime * 1000) / 1000,
     }
-    if (response.statusCode >= 500) request.log.warn(line, 'answered')
-    else request.log.info(line, 'answered')
+    logOf(request)[response.statusCode >= 500 ? 'warn' : expected ? 'debug' : 'info'](line, 'answered')
   })
 }

@@ -25,13 +25,13 @@ export function linger(app: Server, http: HttpServer): void {
     waiting.set(request, response)
     http.emit('request', request, response)
   })
-  app.addHook('onSend', async (request: FastifyRequest, response: FastifyReply, payload) => {
+  app.addHook('onSend', (request: FastifyRequest, response: FastifyReply, payload, done) => {
     const { raw } = request
-    if (response.statusCode < 400 || !isSending(raw)) return payload
+    if (response.statusCode < 400 || !isSending(raw)) return done()
     response.header('connection', 'close')
-    if (waiting.has(raw) || typeof payload !== 'string') return payload
+    if (waiting.has(raw) || typeof payload !== 'string') return done()
     response.header('content-length', Buffer.byteLength(payload))
-    return Readable.from(andDrain(payload, raw), { objectMode: false })
+    done(null, Readable.from(andDrain(payload, raw), { objectMode: false }))
   })
 }
 

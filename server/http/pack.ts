@@ -29,14 +29,22 @@ function packMap(map: Packable, pieces: Uint8Array[]): void {
   const entries = Object.entries(map)
   pieces.push(mapHead(entries.length))
   for (const [key, value] of entries) {
-    pieces.push(packr.pack(key))
+    pieces.push(keyOf(key))
     if (value instanceof Bin) {
       pieces.push(binHead(sizeOf(value.pieces)))
       for (const piece of value.pieces) pieces.push(piece)
-    } else if (isMap(value)) packMap(value, pieces)
+    } else if (value === true || value === false) pieces.push(value ? truth : falsity)
+    else if (isMap(value)) packMap(value, pieces)
     else pieces.push(packr.pack(value))
   }
 }
+
+const [falsity, truth] = [Uint8Array.of(0xc2), Uint8Array.of(0xc3)]
+/** The keys that answers have; names of tensors are the clients'. */
+const fields = new Map(
+  ['step', 'replayed', 'counted', 'updates', 'params', 'stats'].map((key) => [key, packr.pack(key)]),
+)
+const keyOf = (key: string): Uint8Array => fields.get(key) ?? packr.pack(key)
 
 const isMap = (value: unknown): value is Packable =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype

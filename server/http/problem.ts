@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errors, Problem, retryable } from '../../schemas/index.ts'
 import { StateLost, StoreUnavailable } from '../stores/store.ts'
+import { logOf } from './identity.ts'
 
 /** Answer a problem as RFC 9457 has it. */
 export function replyProblem(response: FastifyReply, { code, message, more }: Problem): FastifyReply {
@@ -26,13 +27,13 @@ export const problemBody = (
 export function toProblem(error: unknown, request: FastifyRequest, bodyLimit: number): Problem {
   if (error instanceof Problem) return error
   if (error instanceof StoreUnavailable) {
-    request.log.warn(error)
+    logOf(request).warn(error)
     const detail =
       'The store does not answer now. What was asked may have been done: the same request again settles it'
     return new Problem('store_unavailable', detail)
   }
   if (error instanceof StateLost) {
-    request.log.error(error)
+    logOf(request).error(error)
     return new Problem('state_lost', error.message)
   }
   return fromFastify(error as FastifyError, request, bodyLimit) ?? unforeseen(error, request)
@@ -109,7 +110,7 @@ function unforeseen(error: unknown, request: FastifyRequest): Problem {
   // The client hung up: nobody reads the answer, and nothing is wrong here.
   if (request.raw.aborted)
     return new Problem('request_timeout', 'The request broke off before it was all there')
-  request.log.error(error)
+  logOf(request).error(error)
   return new Problem(
     'internal_error',
     `The server made a mistake; its log tells more under request ${request.id}`,

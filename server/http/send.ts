@@ -23,10 +23,23 @@ export function releaseWhenSent({ raw }: FastifyReply, { lease }: Pick<StepOutpu
   if (lease !== undefined) whenClosed(raw, () => lease.release())
 }
 
+/** What waits for the end of answers: one listener each, however much waits. */
+const waiting = new WeakMap<ServerResponse, (() => void)[]>()
+
 /** Do it when the last byte of an answer has gone, or the client has. */
 export function whenClosed(raw: ServerResponse, work: () => void): void {
+  const known = waiting.get(raw)
   if (raw.closed) work()
-  else raw.once('close', work)
+  else if (known !== undefined) known.push(work)
+  else {
+    waiting.set(raw, [work])
+    raw.on('close', closed)
+  }
+}
+
+function closed(this: ServerResponse): void {
+  for (const work of waiting.get(this) ?? []) work()
+  waiting.delete(this)
 }
 
 /** To a fast reader all could go at once: a chunk, then a turn for others. */

@@ -8,9 +8,10 @@ import fastify, {
 } from 'fastify'
 import { errors, Problem } from '../../schemas/index.ts'
 import { type Gate, guard } from './api.ts'
+import { share } from './cors.ts'
 import { describeRoutes, docsPage } from './docs/page.ts'
 import type { Drain } from './drain.ts'
-import { identify, requestId, traced } from './identity.ts'
+import { identify, requestId, shared } from './identity.ts'
 import { linger } from './linger.ts'
 import { readBodies } from './msgpack.ts'
 import { Pace } from './pace.ts'
@@ -34,6 +35,8 @@ export interface ServerOptions extends Gate {
   readonly stallTimeout: number
   /** Certificate and key, in PEM. */
   readonly tls?: { readonly cert: string; readonly key: string }
+  /** Origins whose pages may use the server; by default none. */
+  readonly origins?: readonly string[]
   readonly drain: Drain
   readonly logger: FastifyServerOptions['logger']
 }
@@ -41,7 +44,7 @@ export interface ServerOptions extends Gate {
 /** Everything of HTTP: the protocol is in `schemas/README.md`. */
 export function buildServer(
   services: Services,
-  { bodyLimit, requestTimeout, stallTimeout, tls, logger, drain, ...gate }: ServerOptions,
+  { bodyLimit, requestTimeout, stallTimeout, tls, origins = [], logger, drain, ...gate }: ServerOptions,
 ): Server {
   // How often Node looks for requests that take too long; by default every 30 s.
   const times = {
@@ -57,7 +60,7 @@ export function buildServer(
     ...((tls === undefined ? { http: times } : { https: { ...tls, ...times } }) as { http: typeof times }),
     requestIdHeader: false,
     genReqId: requestId,
-    childLoggerFactory: traced,
+    childLoggerFactory: shared,
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: (error, request, response) => {
       replyProblem(response, toProblem(error, request, bodyLimit))
@@ -82,6 +85,8 @@ export function buildServer(
   telemetry.attach(app)
   telemetry.gauge('requests_under_way', 'Requests of the API under way', () => gate.admission.requests)
   telemetry.gauge('held_bytes', 'Bytes of their bodies', () => gate.admission.bytes)
+  // Before anything is refused, so that a page can read why.
+  share(app, origins)
   drain.attach(app)
   const pace = new Pace(stallTimeout, services.now)
   readBodies(app, { limit: bodyLimit, pace })
@@ -114,16 +119,17 @@ export function buildServer(
 
 /** A client that does not take its answer gives up what is held for it. */
 function dropSlowReaders(app: Server, pace: Pace): void {
-  app.addHook('onSend', async (_request: FastifyRequest, response: FastifyReply, payload: unknown) => {
+  app.addHook('onSend', (_request: FastifyRequest, response: FastifyReply, payload: unknown, done) => {
     const { raw } = response
     const { socket } = raw
-    if (socket === null || typeof payload === 'string' || payload instanceof Uint8Array) return payload
-    const sent = () => socket.bytesWritten - socket.writableLength
-    whenClosed(
-      raw,
-      pace.watch(sent, () => socket.destroy()),
-    )
-    return payload
+    if (socket !== null && typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+      const sent = () => socket.bytesWritten - socket.writableLength
+      whenClosed(
+        raw,
+        pace.watch(sent, () => socket.destroy()),
+      )
+    }
+    done()
   })
 }
 

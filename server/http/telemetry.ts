@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Durations } from './durations.ts'
 import type { Server, Services } from './services.ts'
 import { Timing } from './timing.ts'
 
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 /** Sessions in the store are counted by listing them: not at every scrape. */
 const countEvery = 60_000
 
@@ -15,24 +15,25 @@ let begun = false
 export class Telemetry {
   readonly #registry = new Registry()
   readonly #services: Services
-  readonly #requests = this.#histogram(
-    'request_duration_seconds',
+  readonly #requests = new Durations(
+    this.#registry,
+    'stepd_request_duration_seconds',
     'From the head of a request to the end of its answer',
-    ['method', 'route', 'code'],
   )
-  readonly #stages = this.#histogram('step_stage_duration_seconds', 'Stages of steps, as in Server-Timing', [
-    'stage',
-  ])
+  readonly #stages = new Durations(
+    this.#registry,
+    'stepd_step_stage_duration_seconds',
+    'Stages of steps, as in Server-Timing',
+  )
   readonly #problems = this.#counter('problems_total', 'Refusals and faults', ['code'])
-  readonly #read = this.#counter('request_body_bytes_total', 'Bytes of bodies, as they were announced', [
-    'route',
-  ])
-  readonly #written = this.#counter('response_body_bytes_total', 'Bytes of answers', ['route'])
+  readonly #moved = new Map<string, { read: number; written: number }>()
   #stored = { count: 0, at: Number.NEGATIVE_INFINITY }
 
   constructor(services: Services) {
     this.#services = services
     const { sessions, engine } = services
+    this.#bytes('request_body_bytes_total', 'Bytes of bodies, as they were announced', 'read')
+    this.#bytes('response_body_bytes_total', 'Bytes of answers', 'written')
     this.gauge('sessions_live', 'Sessions in engine memory', () => sessions.census().sessions)
     this.gauge('state_live_bytes', 'Their state', () => sessions.census().bytes)
     this.gauge(
@@ -48,17 +49,27 @@ export class Telemetry {
 
   attach(app: Server): void {
     const { now } = this.#services
-    app.addHook('onRequest', async (request: FastifyRequest) => {
+    app.addHook('onRequest', (request: FastifyRequest, _response: FastifyReply, done) => {
       request.timing = new Timing(now)
+      done()
     })
-    app.addHook('onResponse', async (request: FastifyRequest, response: FastifyReply) => {
+    app.addHook('onResponse', (request: FastifyRequest, response: FastifyReply, done) => {
       const { method, routeOptions, headers } = request
       const route = routeOptions.url ?? 'none'
-      this.#requests.observe({ method, route, code: response.statusCode }, response.elapsedTime / 1000)
-      this.#read.inc({ route }, Number(headers['content-length']) || 0)
-      this.#written.inc({ route }, Number(response.getHeader('content-length')) || 0)
+      const code = String(response.statusCode)
+      this.#requests.observe(`${method} ${route} ${code}`, response.elapsedTime / 1000, () => ({
+        method,
+        route,
+        code,
+      }))
+      const moved = this.#moved.get(route) ?? { read: 0, written: 0 }
+      moved.read += Number(headers['content-length']) || 0
+      moved.written += Number(response.getHeader('content-length')) || 0
+      this.#moved.set(route, moved)
       if (request.problem !== undefined) this.#problems.inc({ code: request.problem })
-      for (const [stage, ms] of request.timing.stages) this.#stages.observe({ stage }, ms / 1000)
+      for (const [stage, ms] of request.timing.stages)
+        this.#stages.observe(stage, ms / 1000, () => ({ stage }))
+      done()
     })
   }
 
@@ -79,13 +90,17 @@ export class Telemetry {
     return { type: all.contentType, body: await all.metrics() }
   }
 
-  #histogram<T extends string>(name: string, help: string, labelNames: T[]): Histogram<T> {
-    return new Histogram({
+  /** A counter of bytes by route, summed up as requests end and handed on when it is asked for. */
+  #bytes(name: string, help: string, way: 'read' | 'written'): void {
+    const counter = new Counter({
       name: `stepd_${name}`,
       help,
-      labelNames,
-      buckets: seconds,
+      labelNames: ['route'],
       registers: [this.#registry],
+      collect: () => {
+        counter.reset()
+        for (const [route, moved] of this.#moved) counter.inc({ route }, moved[way])
+      },
     })
   }
 

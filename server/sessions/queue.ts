@@ -4,7 +4,7 @@ import { Problem } from '../../schemas/index.ts'
 export class Queues {
   readonly #limit: number
   readonly #done: () => void
-  readonly #tails = new Map<string, { length: number; tail: Promise<unknown> }>()
+  readonly #tails = new Map<string, { length: number; tail: Promise<unknown> | undefined }>()
 
   /** @param done told when all work on some session is done */
   constructor(limit: number, done = () => {}) {
@@ -14,7 +14,7 @@ export class Queues {
 
   /** @throws Problem `overloaded` */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const queue = this.#tails.get(key) ?? { length: 0, tail: Promise.resolve() }
+    const queue = this.#tails.get(key) ?? { length: 0, tail: undefined }
     if (queue.length > this.#limit)
       throw new Problem(
         'overloaded',
@@ -25,8 +25,8 @@ export class Queues {
       )
     queue.length++
     this.#tails.set(key, queue)
-    const turn = queue.tail.then(work, work)
-    queue.tail = turn.catch(() => {})
+    const turn = queue.tail === undefined ? work() : queue.tail.then(work, work)
+    queue.tail = turn
     try {
       return await turn
     } finally {
@@ -44,6 +44,6 @@ export class Queues {
 
   /** When all work that is under way now is done. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#tails.values()].map(({ tail }) => tail))
+    await Promise.allSettled([...this.#tails.values()].map(({ tail }) => tail))
   }
 }

@@ -14,6 +14,15 @@ import type {
 } from './store.ts'
 import { Watchers } from './watchers.ts'
 
+/** With its body in the pieces that it came in: those who append give them away. */
+type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & { readonly body: readonly Uint8Array[] }
+
+const whole = async <T extends Entry | Snapshot>({ body, ...rest }: Kept<T>) => ({
+  ...rest,
+  meta: copy(rest.meta),
+  body: await new Turns().join(body),
+})
+
 interface Session {
   readonly incarnation: string
   readonly record: Uint8Array
@@ -23,8 +32,8 @@ interface Session {
   head: Head
   /** Id of the entry before the head's. */
   previous: string
-  entries: Entry[]
-  snapshot: Snapshot | undefined
+  entries: Kept<Entry>[]
+  snapshot: Kept<Snapshot> | undefined
   round: KeptRound | undefined
   /** Member → digest, of the open round and of that of the latest step. */
   rounds: { readonly open: Map<string, string>; readonly closed: ReadonlyMap<string, string> }
@@ -131,8 +140,6 @@ class MemoryStore implements Store {
   }
 
   async append(key: string, entry: NewEntry): Promise<Appended> {
-    // First, for it may take a while: what is decided below is decided at once.
-    const body = await new Turns().join(entry.body)
     const session = this.#use(key)
     if (session?.incarnation !== entry.incarnation) return { status: 'missing' }
     const { head } = session
@@ -140,24 +147,23 @@ class MemoryStore implements Store {
       return { status: 'appended', head: this.#headOf(session), previous: session.previous }
     const verdict = judge(entry, head, session.round, membersOf(session), this.#now())
     if (verdict.status !== 'taken') return { ...verdict, head: this.#headOf(session) }
-    this.#take(session, entry, body, verdict.advances)
+    this.#take(session, entry, verdict.advances)
     session.round = verdict.round
     if ((entry.round ?? entry.restores) !== undefined && verdict.advances) this.#watchers.call(key)
     return { status: 'appended', head: this.#headOf(session), previous: head.id }
   }
 
-  #take(session: Session, entry: NewEntry, body: Uint8Array, advances: boolean): void {
-    const { id, meta, advance, round, once, restores } = entry
+  #take(session: Session, entry: NewEntry, advances: boolean): void {
+    const { id, meta, body, advance, round, once, restores } = entry
     const { head } = session
     const digest = advance?.digest ?? ''
     if (round !== undefined && 'member' in round) session.rounds.open.set(round.member, digest)
     if (once !== undefined) session.known.set(once.member, { seq: once.seq, digest })
     const seq = head.seq + 1
     const step = restores ?? head.step + (advances ? 1 : 0)
-    if (restores === undefined)
-      session.entries.push({ seq, id, previous: head.id, step, meta: copy(meta), body })
+    if (restores === undefined) session.entries.push({ seq, id, previous: head.id, step, meta, body })
     else {
-      session.snapshot = { seq, id, meta: copy(meta), body }
+      session.snapshot = { seq, id, meta, body }
       session.entries = []
       session.rounds = { open: new Map(), closed: new Map() }
     }
@@ -179,17 +185,16 @@ class MemoryStore implements Store {
       const next = first && session.entries[Math.max(0, last + 1 - first.seq)]
       if (next === undefined) return
       last = next.seq
-      yield { ...next, meta: copy(next.meta), body: copy(next.body) }
+      yield whole<Entry>(next)
     }
   }
 
   async snapshot(key: string) {
     const snapshot = this.#use(key)?.snapshot
-    return snapshot && { ...snapshot, meta: copy(snapshot.meta), body: copy(snapshot.body) }
+    return snapshot && whole<Snapshot>(snapshot)
   }
 
   async putSnapshot(key: string, { seq, id, meta, body, incarnation }: NewSnapshot) {
-    const whole = await new Turns().join(body)
     const session = this.#use(key)
     if (session?.incarnation !== incarnation) return false
     if (session.snapshot !== undefined && session.snapshot.seq >= seq) return false
@@ -200,7 +205,7 @@ class MemoryStore implements Store {
           ? incarnation
           : session.entries.find((entry) => entry.seq === seq)?.id
     if (known !== id) return false
-    session.snapshot = { seq, id, meta: copy(meta), body: whole }
+    session.snapshot = { seq, id, meta, body }
     session.entries = session.entries.filter((entry) => entry.seq > seq)
     return true
   }

@@ -65,7 +65,10 @@ export interface NewEntry {
   readonly id: string
   /** A few bytes that say how to read the body. */
   readonly meta: Uint8Array
-  /** The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. */
+  /**
+   * The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. They are
+   * given away: nobody changes them any more.
+   */
   readonly body: readonly Uint8Array[]
   /** The session that this entry is for, as it was when the request was checked. */
   readonly incarnation: string

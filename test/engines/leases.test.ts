@@ -73,9 +73,17 @@ test('wasm: an arena is left when session and replies are gone, in whatever orde
   for (const last of ['reply', 'session']) {
     const [arena, threads] = [new Arena(), new Threads(1)]
     let left = 0
-    const replica = new WasmReplica(plan, arena, 0, new WasmPrograms(new Modules()), threads, () => {
-      if (arena.taken === 0) left++
-    })
+    const replica = new WasmReplica(
+      plan,
+      arena,
+      0,
+      new WasmPrograms(new Modules()),
+      threads,
+      new Set(),
+      () => {
+        if (arena.taken === 0) left++
+      },
+    )
     await replica.begin({ options })
     const { lease } = await replica.step(input(1))
     const ends = [() => lease?.release(), () => replica.close()]
@@ -93,7 +101,7 @@ test('wasm: where steps to come would lack the room a reply is a copy, and the s
   const [arena, threads, programs] = [new Arena(), new Threads(1), new WasmPrograms(new Modules())]
   const found: { readonly bytes: Buffer; readonly leased: boolean }[] = []
   for (const room of [0, 2 ** 32]) {
-    const replica = new WasmReplica(plan, arena, room, programs, threads, () => {})
+    const replica = new WasmReplica(plan, arena, room, programs, threads, new Set(), () => {})
     await replica.begin({ options })
     const { parts = [], lease } = await replica.step(input(1))
     found.push({ bytes: Buffer.concat(parts), leased: lease !== undefined })
@@ -116,5 +124,34 @@ test('wasm: the pieces of one slot are saved alone', async () => {
   assert.ok((await replica.save()).length > params.length)
   assert.ok(Buffer.concat(params.map(({ bytes }) => bytes)).equals(Buffer.concat(gradients.parts)))
   replica.close()
+  await engine.close()
+})
+
+test('wasm: buffers that stay from step to step are those of some sessions, and change nothing', async () => {
+  const few = [{ name: 'w', shape: [5], rank: 1 }]
+  const small = compile(record(readChain('adam(1e-3)'), few, { keep: false, stats: false }))
+  const engine = wasmEngine({ threads: 1 })
+  const gradient = (k: number, session: number) =>
+    new Uint8Array(Float32Array.from({ length: 5 }, (_, i) => Math.sin(k + session + i)).buffer)
+  const stepsOf = async (count: number) => {
+    const replicas = await Promise.all(Array.from({ length: count }, () => engine.open(small, { options })))
+    const found: string[] = replicas.map(() => '')
+    for (let k = 0; k < 3; k++)
+      for (const [i, replica] of replicas.entries()) {
+        // Of other number types now and then: other buffers.
+        const dtype = k === 1 && i % 3 === 0 ? 'BF16' : 'F32'
+        const gradients = { dtype, parts: [gradient(k, i).subarray(0, dtype === 'F32' ? 20 : 10)] } as const
+        const { parts } = await replica.step({ plan: small, options, want, gradients })
+        found[i] += Buffer.concat(parts ?? []).toString('hex')
+      }
+    const taken = engine.memoryBytes?.() ?? 0
+    for (const replica of replicas) replica.close()
+    return { found, taken }
+  }
+  const alone = await stepsOf(10)
+  const many = await stepsOf(600)
+  assert.deepEqual(many.found.slice(0, 10), alone.found)
+  const again = await stepsOf(600)
+  assert.deepEqual(again, many)
   await engine.close()
 })

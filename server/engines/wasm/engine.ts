@@ -4,6 +4,7 @@ import { compact, type Rows, rowsOf } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine } from '../engine.ts'
 import { Arena } from './arena.ts'
+import type { Kept } from './kept.ts'
 import { Modules } from './modules.ts'
 import { WasmPrograms } from './program.ts'
 import { WasmReplica } from './replica.ts'
@@ -38,6 +39,7 @@ export function wasmEngine({
   const threads = new Threads(count)
   const common = new Set<Arena>()
   const arenas = new Set<Arena>()
+  const kept = new Set<Kept>()
   const stateBytes: Engine['stateBytes'] = (plan) =>
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
   /** A gradient, parameters and a reply; and what routines need. */
@@ -72,7 +74,7 @@ export function wasmEngine({
       const arena = arenaFor(plan)
       arenas.add(arena)
       const room = common.has(arena) ? 2 * shared : ofStep(plan)
-      const replica = new WasmReplica(plan, arena, room, programs, threads, () => {
+      const replica = new WasmReplica(plan, arena, room, programs, threads, kept, () => {
         if (arena.taken > 0) return
         arenas.delete(arena)
         common.delete(arena)

@@ -28,6 +28,8 @@ export interface WasmProgram {
   readonly stages: readonly (readonly CompiledPass[])[]
   /** Reductions of rows that a later pass reads, by group. */
   readonly rowArrays: readonly (readonly Expr[])[]
+  /** Whether the buffers of a step, as they are laid out in memory, are good for the next one. */
+  readonly repeats: boolean
 }
 
 /** Plans in machine code, kept as long as the plans are. */
@@ -64,7 +66,12 @@ export class WasmPrograms {
         return { pass, kernels }
       }),
     )
-    return { stages, rowArrays }
+    const repeats =
+      plan.temporaries.every((slots) => slots.length === 0) &&
+      stages.every((passes) =>
+        passes.every(({ kernels }) => kernels.every(({ kernel }) => !('sets' in kernel))),
+      )
+    return { stages, rowArrays, repeats }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Plan, StatePiece } from '../../compiler/plan.ts'
+import { sizeOf as elements, type Plan, type StatePiece } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
 import { sizeOf, Turns } from '../../turns.ts'
 import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
@@ -7,12 +7,16 @@ import { Lease } from '../lease.ts'
 import type { Arena } from './arena.ts'
 import type { Format } from './formats.ts'
 import { RowState } from './gather.ts'
+import { Kept } from './kept.ts'
 import type { WasmPrograms } from './program.ts'
 import { OutOfArena, Run } from './run.ts'
 import { typeOf } from './state.ts'
 import type { Threads } from './threads.ts'
 
-/** Bytes of a reply that are copied out at once: a range each would leave the arena in small pieces. */
+/**
+ * Bytes of a reply that are copied out at once: a range each would leave the arena in small pieces. Up to there the
+ * buffers of a step stay for the next one.
+ */
 const few = 2 ** 16
 
 /** The state of a session in an arena; its scalars are kept beside, in float64. */
@@ -21,11 +25,13 @@ export class WasmReplica implements Replica {
   readonly #arena: Arena
   readonly #programs: WasmPrograms
   readonly #threads: Threads
+  readonly #small: boolean
   /** By place in `plan.state`: the address of an element slot. */
   readonly #addresses: readonly number[]
   /** Bytes that must stay free for the steps to come where a reply is left in the arena. */
   readonly #room: number
   readonly #release: () => void
+  readonly #kept: Kept
   #scalars: Float64Array
   #closed = false
 
@@ -36,6 +42,7 @@ export class WasmReplica implements Replica {
     room: number,
     programs: WasmPrograms,
     threads: Threads,
+    kept: Set<Kept>,
     release: () => void,
   ) {
     this.#plan = plan
@@ -43,6 +50,8 @@ export class WasmReplica implements Replica {
     this.#room = room
     this.#programs = programs
     this.#threads = threads
+    this.#kept = new Kept(kept)
+    this.#small = plan.tensors.reduce((sum, tensor) => sum + 4 * elements(tensor), 0) <= few
     this.#release = release
     this.#scalars = new Float64Array(plan.hosted)
     this.#addresses = plan.state.map((piece) => {
@@ -100,7 +109,9 @@ export class WasmReplica implements Replica {
     const { rows } = gradients
     const scalars = new Scalars(plan, { options, loss, state: this.#scalars, rows })
     const state = rows && new RowState(plan, this.#arena, this.#addresses, rows)
-    const run = new Run(scalars.plan, this.#arena, scalars, state?.addresses ?? this.#addresses)
+    const make = () => new Run(scalars.plan, this.#arena, scalars, state?.addresses ?? this.#addresses)
+    const keeps = program.repeats && this.#small && state === undefined
+    const run = keeps ? this.#kept.begin(program, scalars, make) : make()
     try {
       await state?.gather(this.#programs.modules, this.#threads)
       await run.place('gradient', gradients)
@@ -121,7 +132,8 @@ export class WasmReplica implements Replica {
       if (wanted !== undefined) return { scalars: shown, ...(await this.#updates(run, wanted)) }
       return { scalars: shown, parts: await this.#parameters(want.dtype, scalars.plan, state?.addresses) }
     } finally {
-      run.end()
+      if (keeps) this.#kept.end()
+      else run.end()
       state?.end()
     }
   }
@@ -133,7 +145,9 @@ export class WasmReplica implements Replica {
       const at = run.keep('update')
       return { parts: views, lease: new Lease(() => this.#give([at])) }
     }
-    const copy = await new Turns().join(views)
+    // Few are cut from memory that is shared by many.
+    const copy = Buffer.allocUnsafe(sizeOf(views))
+    await new Turns().through(views, (slice, at) => copy.set(slice, at))
     let end = 0
     return {
       parts: views.map(({ length }) => {
@@ -172,6 +186,7 @@ export class WasmReplica implements Replica {
   }
 
   close(): void {
+    this.#kept.forget()
     this.#closed = true
     this.#give(this.#addresses.filter((at) => at > 0))
   }

@@ -11,7 +11,7 @@ import type { AxesKernel } from './axes.ts'
 import type { Format } from './formats.ts'
 import type { Kernel } from './kernel.ts'
 import type { Compiled, Modules } from './modules.ts'
-import type { CompiledPass } from './program.ts'
+import type { CompiledKernel, CompiledPass } from './program.ts'
 import { runRoutine } from './routines/index.ts'
 import { batchOf, layoutFor } from './rows.ts'
 import { runsOf } from './runs.ts'
@@ -23,10 +23,24 @@ const blockSize = 65536
 /** Blocks of a tensor that may each have a copy of the vectors they make. Fixed, for the same reason. */
 const copies = 8
 
-/** What is to be done to a tensor in a pass, and at its end. */
+/** What is to be done to a tensor in a pass, before it and at its end. */
 interface Part {
   readonly tasks: readonly Task[]
+  readonly begin: () => void
   readonly end: () => void
+}
+
+/** A kernel on all tensors that it is for: the parts, and their tasks, of so many elements. */
+interface Call {
+  readonly parts: readonly Part[]
+  readonly tasks: readonly Task[]
+  readonly work: number
+}
+
+/** What a kernel is told of a tensor: where it is, and what puts the uniforms of a step there. */
+interface Block {
+  readonly at: number
+  readonly fill: () => void
 }
 
 /** The arena that a session lives in has no room for a step. */
@@ -36,15 +50,17 @@ export class OutOfArena extends Error {
   }
 }
 
-/** One step in the course of being computed: its buffers in the arena. */
+/** A step in the course of being computed, or one after the other of equal form: its buffers in the arena. */
 export class Run {
   readonly #plan: Plan
   readonly #arena: Arena
-  readonly #scalars: Scalars
+  #scalars: Scalars
   readonly #slots = new Map<string, number>()
   /** Addresses by the array's name and the tensor. */
   readonly #arrays = new Map<string, number[]>()
   readonly #taken: number[] = []
+  readonly #views = new Map<string, Uint8Array[]>()
+  readonly #calls = new Map<CompiledKernel, Call>()
 
   constructor(plan: Plan, arena: Arena, scalars: Scalars, addresses: readonly number[]) {
     this.#plan = plan
@@ -53,6 +69,11 @@ export class Run {
     plan.state.forEach(({ slot, tensor, definition }, i) => {
       if (definition.extent === 'element') this.#slots.set(`slot ${slot} ${tensor}`, addresses[i] ?? 0)
     })
+  }
+
+  /** Begin another step. It must be of the same program, and of one that `repeats`. */
+  again(scalars: Scalars): void {
+    this.#scalars = scalars
   }
 
   #take(bytes: number): number {
@@ -68,17 +89,21 @@ export class Run {
 
   /** Copy tensors in, back to back. */
   async place(name: string, { parts }: Tensors): Promise<void> {
-    const at = this.#take(bytesIn(parts))
-    let end = at
-    const addresses = parts.map((part) => {
-      end += part.length
-      return end - part.length
-    })
-    this.#arrays.set(name, addresses)
+    const known = this.#arrays.get(name)
+    const at = known?.[0] ?? this.#take(bytesIn(parts))
+    if (known === undefined) {
+      let end = at
+      const addresses = parts.map((part) => {
+        end += part.length
+        return end - part.length
+      })
+      this.#arrays.set(name, addresses)
+    }
     await new Turns().through(parts, (slice, begin) => this.#arena.bytes(at + begin, slice.length).set(slice))
   }
 
   reserve(name: string, format: Format): void {
+    if (this.#arrays.has(name)) return
     const size = format === 'F32' ? 4 : 2
     const sizes = this.#plan.tensors.map((tensor) => sizeOf(tensor) * size)
     let at = this.#take(sizes.reduce((sum, bytes) => sum + bytes, 0))
@@ -95,7 +120,7 @@ export class Run {
     for (let k = 0; k < count; k++) {
       const addresses = this.#arrays.get(`row ${k}`) ?? []
       for (const tensor of this.#plan.groups[group]?.tensors ?? [])
-        addresses[tensor] = this.#take(4 * (this.#plan.tensors[tensor]?.shape[0] ?? 1))
+        addresses[tensor] ??= this.#take(4 * (this.#plan.tensors[tensor]?.shape[0] ?? 1))
       this.#arrays.set(`row ${k}`, addresses)
     }
   }
@@ -133,9 +158,13 @@ export class Run {
   /** What was written, one piece a tensor: good until the end, or until it is given back where it is kept. */
   views(name: string, format: Format): Uint8Array[] {
     const size = format === 'F32' ? 4 : 2
-    return this.#plan.tensors.map((tensor, i) =>
-      this.#arena.bytes(this.#arrays.get(name)?.[i] ?? 0, sizeOf(tensor) * size),
-    )
+    const views =
+      this.#views.get(name) ??
+      this.#plan.tensors.map((tensor, i) =>
+        this.#arena.bytes(this.#arrays.get(name)?.[i] ?? 0, sizeOf(tensor) * size),
+      )
+    this.#views.set(name, views)
+    return views
   }
 
   /** Leave a reserved array where it is: the caller gives it back to the arena, at this address. */
@@ -147,16 +176,27 @@ export class Run {
 
   async pass({ pass, kernels }: CompiledPass, threads: Threads): Promise<void> {
     const tensors = this.#plan.groups[pass.group]?.tensors ?? []
-    for (const { kernel, module } of kernels) {
-      const own = kernels.length === 1 ? tensors : tensors.filter((index) => this.#suits(kernel, index))
-      const parts = own.map((index) =>
-        'sets' in kernel ? this.#cutAxes(kernel, index) : this.#cut(kernel, index),
-      )
-      const work = own.reduce((sum, index) => sum + sizeOf(this.#tensor(index)), 0)
-      const tasks = parts.flatMap((part) => part.tasks)
-      if (tasks.length > 0) await threads.run(this.#arena, module, tasks, work)
-      for (const { end } of parts) end()
+    for (const compiled of kernels) {
+      const { kernel, module } = compiled
+      const call =
+        this.#calls.get(compiled) ??
+        this.#call(
+          kernel,
+          kernels.length === 1 ? tensors : tensors.filter((index) => this.#suits(kernel, index)),
+        )
+      this.#calls.set(compiled, call)
+      for (const { begin } of call.parts) begin()
+      if (call.tasks.length > 0) await threads.run(this.#arena, module, call.tasks, call.work)
+      for (const { end } of call.parts) end()
     }
+  }
+
+  #call(kernel: Kernel | AxesKernel, tensors: readonly number[]): Call {
+    const parts = tensors.map((index) =>
+      'sets' in kernel ? this.#cutAxes(kernel, index) : this.#cut(kernel, index),
+    )
+    const work = tensors.reduce((sum, index) => sum + sizeOf(this.#tensor(index)), 0)
+    return { parts, tasks: parts.flatMap((part) => part.tasks), work }
   }
 
   /** Whether a kernel's layout is the one for a tensor's rows. */
@@ -212,9 +252,10 @@ export class Run {
       return this.#block([middle, inner, entries], kernel, index, strides)
     }
     const shared = meet ? undefined : newBlock()
-    const { tasks, end } = this.#tasks(kernel, index, slices, each, () => shared ?? newBlock())
+    const { tasks, begin, end } = this.#tasks(kernel, index, slices, each, () => shared ?? newBlock())
     return {
       tasks,
+      begin,
       end: () => {
         end()
         kernel.over.forEach(({ value, combine: how }, k) => {
@@ -239,18 +280,26 @@ export class Run {
     tensor: number,
     total: number,
     each: number,
-    block: () => number,
+    block: () => Block,
   ): Part {
     const blocks = Math.ceil(total / each)
     const width = 8 * reductions.length + scratch
     const at = width > 0 ? this.#take(width * blocks) : 0
-    const tasks = Array.from({ length: blocks }, (_, k) => ({
-      block: block(),
+    const told = Array.from({ length: blocks }, block)
+    const tasks = told.map((one, k) => ({
+      block: one.at,
       begin: k * each,
       end: Math.min(total, (k + 1) * each),
       partials: at + k * width,
     }))
-    return { tasks, end: () => this.#reduce(reductions, tensor, at, blocks, width / 8) }
+    const fills = [...new Set(told.map(({ fill }) => fill))]
+    return {
+      tasks,
+      begin: () => {
+        for (const fill of fills) fill()
+      },
+      end: () => this.#reduce(reductions, tensor, at, blocks, width / 8),
+    }
   }
 
   /** What a kernel is told of a tensor: the numbers first, addresses, the numbers last, uniforms. */
@@ -259,19 +308,18 @@ export class Run {
     { arrays, uniforms }: Kernel | AxesKernel,
     tensor: number,
     last: readonly number[],
-  ): number {
+  ): Block {
     const at = this.#take(4 * (first.length + arrays.length + last.length + uniforms.length))
-    const words = new Uint32Array(this.#arena.memory.buffer, at)
     const addresses = arrays.map(
       (name) => this.#slots.get(`${name} ${tensor}`) ?? this.#arrays.get(name)?.[tensor] ?? 0,
     )
     const told = [...first, ...addresses, ...last]
-    words.set(told)
-    const floats = new Float32Array(this.#arena.memory.buffer, at + 4 * told.length)
-    uniforms.forEach((x, i) => {
-      floats[i] = this.#scalars.get(x, tensor)
-    })
-    return at
+    new Uint32Array(this.#arena.memory.buffer, at, told.length).set(told)
+    const floats = new Float32Array(this.#arena.memory.buffer, at + 4 * told.length, uniforms.length)
+    const fill = () => {
+      for (const [i, x] of uniforms.entries()) floats[i] = this.#scalars.get(x, tensor)
+    }
+    return { at, fill }
   }
 
   /** Add up what the blocks came to, in their order. */

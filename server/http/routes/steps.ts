@@ -1,12 +1,15 @@
+import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import type { TensorSpec } from '../../../schemas/index.ts'
 import { type RowsBin, type RowsBuffer, SessionId, StepRequest } from '../../../schemas/index.ts'
 import type { StepOutput } from '../../engines/engine.ts'
+import type { StepResult } from '../../sessions/sessions.ts'
 import { replyMsgpack } from '../msgpack.ts'
 import { Bin, type Packable } from '../pack.ts'
 import { releaseWhenSent } from '../send.ts'
 import type { Server, Services } from '../services.ts'
 import { keyOf } from '../tenant.ts'
+import type { Timing } from '../timing.ts'
 import { etag } from './sessions.ts'
 
 const params = Type.Object({ id: SessionId })
@@ -19,31 +22,35 @@ export function stepRoute(app: Server, { sessions }: Services): void {
       schema: { params, body: StepRequest },
       config: { binary: true },
     },
-    async (request, response) => {
+    // Not an async function: what Fastify does for what such a one returns is of no use here, and felt by small steps.
+    (request, response) => {
       const { timing, body } = request
       timing.lap('read')
-      const result = await sessions.step(
-        keyOf(request, request.params.id),
-        body,
-        (stage) => timing.lap(stage),
-        () => !response.raw.destroyed,
-        () => request.load.release(),
-      )
-      const { step, replayed, counted, output, ask, spec } = result
-      releaseWhenSent(response, output)
-      const content = {
-        step,
-        replayed,
-        counted,
-        ...outputBody(output, ask.want.of, spec.tensors, body.grads, ask.stats),
-      }
-      timing.lap('encode')
-      return replyMsgpack(
-        response.header('etag', etag(step)).header('server-timing', timing.header()),
-        content,
-      )
+      sessions
+        .step(
+          keyOf(request, request.params.id),
+          body,
+          (stage) => timing.lap(stage),
+          () => !response.raw.destroyed,
+          () => request.load.release(),
+        )
+        .then((result) => answer(response, result, body.grads, timing))
+        .catch((error) => response.send(error))
     },
   )
+}
+
+function answer(response: FastifyReply, result: StepResult, like: RowsBuffer, timing: Timing): void {
+  const { step, replayed, counted, output, ask, spec } = result
+  releaseWhenSent(response, output)
+  const content = {
+    step,
+    replayed,
+    counted,
+    ...outputBody(output, ask.want.of, spec.tensors, like, ask.stats),
+  }
+  timing.lap('encode')
+  replyMsgpack(response.header('etag', etag(step)).header('server-timing', timing.header()), content)
 }
 
 /** What a step gave, in the form in which its gradients came. */

@@ -14,7 +14,7 @@ const stream = new Writable({
 })
 let app: TestApp
 before(async () => {
-  app = TestApp.of(await buildApp({ ...readConfig({}), store: 'memory:' }, { level: 'info', stream }))
+  app = TestApp.of(await buildApp({ ...readConfig({}), store: 'memory:' }, { level: 'debug', stream }))
 })
 after(() => app.close())
 
@@ -89,6 +89,11 @@ test('a line a request, with its id and trace, and nothing of bodies or keys', a
   await app.send('POST', '/v1/sessions/b/steps', { grads: f32(1, 2) }, headers)
   await app.send('POST', '/v1/sessions/b/steps', { grads: f32(1) }, headers)
   assert.equal(lines.length, 3)
+  const levels = { info: 30, debug: 20 }
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    [levels.info, levels.debug, levels.info],
+  )
   for (const [i, status] of [201, 200, 422].entries()) {
     const { reqId, trace_id, parent_id, tenant, ms, ...line } = lines[i] ?? {}
     assert.deepEqual([reqId, tenant, line.status], ['mine', 'public', status])

@@ -25,6 +25,8 @@ export function linger(app: Server, http: HttpServer): void {
     waiting.set(request, response)
     http.emit('request', request, response)
   })
+  // Whatever else a client expects it may do without, as HTTP has it; by default it would get a status of Node's own.
+  http.on('checkExpectation', (request, response) => http.emit('request', request, response))
   app.addHook('onSend', (request: FastifyRequest, response: FastifyReply, payload, done) => {
     const { raw } = request
     if (response.statusCode < 400 || !isSending(raw)) return done()

@@ -2,8 +2,10 @@ type Pieces = readonly Uint8Array[]
 
 export const sizeOf = (pieces: Pieces): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
 
-/** The pieces as one buffer of its own, also where there is only one: the caller keeps what it gave. */
+/** The pieces as one: where there is only one, that. */
 export const joined = (pieces: Pieces): Uint8Array => {
+  const [only, second] = pieces
+  if (only !== undefined && second === undefined) return only
   const out = new Uint8Array(sizeOf(pieces))
   let at = 0
   for (const piece of pieces) {

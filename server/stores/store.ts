@@ -65,10 +65,7 @@ export interface NewEntry {
   readonly id: string
   /** A few bytes that say how to read the body. */
   readonly meta: Uint8Array
-  /**
-   * The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. They are
-   * given away: nobody changes them any more.
-   */
+  /** The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. */
   readonly body: readonly Uint8Array[]
   /** The session that this entry is for, as it was when the request was checked. */
   readonly incarnation: string
@@ -133,7 +130,8 @@ export interface Page {
 }
 
 /**
- * Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds
+ * Meta and body of entries and snapshots are given away: whoever gave them changes them no more, and a store may keep them
+ * as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds
  * a session renews its time to live, `list` excepted. An expired session is not there. Faults of the medium are
  * thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
  */

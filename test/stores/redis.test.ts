@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
+import { closedChannel } from '../../server/stores/redis/keys.ts'
 import { StateLost, type Store, StoreUnavailable } from '../../server/stores/store.ts'
-import { type RedisServer, startRedis } from '../redis.ts'
+import { startProxy } from '../proxy.ts'
+import { ask, type RedisServer, startRedis } from '../redis.ts'
 import { collect, newId } from './conformance/fixture.ts'
 import { conformance } from './conformance.ts'
 import { assertProcessesShare } from './processes.ts'
@@ -175,6 +177,44 @@ describe('store: redis, the server', () => {
       assert.ok(performance.now() - start < 3000, `${performance.now() - start} ms`)
       await one.close()
       await other.close()
+    }),
+  )
+
+  it('tells of them again, however often the connection breaks as it is asked to', { timeout: 60_000 }, () =>
+    withRedis({}, async (server) => {
+      const proxy = await startProxy(() => server.port)
+      const store = await openStore(`redis://127.0.0.1:${proxy.port}`)
+      const within = async (what: string, holds: () => Promise<boolean>) => {
+        const deadline = Date.now() + 10_000
+        while (!(await holds())) {
+          assert.ok(Date.now() < deadline, `not within 10 s: ${what}`)
+          await sleep(20)
+        }
+      }
+      let cuts = 0
+      const cut = () => void proxy.cutAt('subscribe').then(() => cuts++)
+      const told = async () =>
+        ((await ask(server, 'PUBSUB', 'NUMSUB', closedChannel)) as readonly unknown[])[1] === 1
+      try {
+        cut()
+        const end = store.watch('a', () => {})
+        for (let times = 1; times <= 3; times++) {
+          await within(`asked ${times} times`, async () => cuts === times)
+          if (times < 3) cut()
+          proxy.mend()
+        }
+        await within('told', told)
+        // And once it has been, in a connection that is there no more.
+        cut()
+        proxy.sever(() => true)
+        await within('asked once more', async () => cuts === 4)
+        proxy.mend()
+        await within('told as before', told)
+        end()
+      } finally {
+        await store.close()
+        await proxy.stop()
+      }
     }),
   )
 

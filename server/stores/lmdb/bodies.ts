@@ -20,11 +20,6 @@ export interface Body {
   readonly chunks: number
 }
 
-const whole = (chunk: readonly Uint8Array[]): Uint8Array => {
-  const [only, second] = chunk
-  return only !== undefined && second === undefined ? only : joined(chunk)
-}
-
 /** The bytes of entries and snapshots: small ones are written by who takes them, large ones ahead of it. */
 export class Bodies {
   readonly #medium: LmdbMedium
@@ -44,7 +39,7 @@ export class Bodies {
   put(incarnation: string, name: string, pieces: readonly Uint8Array[]): Body {
     let chunks = 0
     for (const chunk of chunksOf(pieces, CHUNK)) {
-      this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), whole(chunk))
+      this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), joined(chunk))
     }
     return { name, size: sizeOf(pieces), chunks }
   }
@@ -89,7 +84,8 @@ export class Bodies {
       batch = []
       await this.#medium.batch(`write ${size} bytes`, () => {
         this.#medium.staged.put(stagedKey(incarnation, name), mark)
-        for (const chunk of ready) this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), whole(chunk))
+        for (const chunk of ready)
+          this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), joined(chunk))
       })
     }
     for (const chunk of chunksOf(pieces, CHUNK)) if (batch.push(chunk) === BATCH) await flush()

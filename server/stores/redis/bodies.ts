@@ -42,8 +42,8 @@ export class Bodies {
   }
 
   /**
-   * Send a body ahead, unless it is small. All bytes are copied before they are handed on: a call that is given up
-   * may still be sent, and must then not say what the caller has meanwhile written into its buffers.
+   * Send a body ahead, unless it is small. Also a call that is given up may still be sent: so the pieces must stay as they
+   * are, and they do, for they were given away.
    */
   async send(what: string, key: string, name: string, pieces: readonly Uint8Array[]): Promise<Sent> {
     const size = sizeOf(pieces)

@@ -11,6 +11,8 @@ export class Closings {
   readonly #client: Client
   readonly #watchers = new Watchers(POLL_MS)
   #subscriber: Redis | Cluster | undefined
+  #again: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(client: Client) {
     this.#client = client
@@ -24,8 +26,9 @@ export class Closings {
   /** On a connection of its own, from when something is first waited for. A cluster's client has one for that. */
   #subscribe(): Redis | Cluster {
     const client = this.#client
-    const subscriber =
-      client instanceof Cluster ? client : client.duplicate({ enableOfflineQueue: true, lazyConnect: false })
+    // The library itself would ask again once, and be felled by a connection that breaks meanwhile.
+    const own = { lazyConnect: false, autoResubscribe: false }
+    const subscriber = client instanceof Cluster ? client : client.duplicate(own)
     const { before, after } = headShape
     subscriber.on('message', (channel: string, head: string) => {
       if (channel === closedChannel)
@@ -33,11 +36,25 @@ export class Closings {
     })
     // Faults are told by those who call; here polling goes on meanwhile.
     subscriber.on('error', () => undefined)
-    subscriber.subscribe(closedChannel).catch(() => undefined)
+    subscriber.on('ready', () => this.#ask(subscriber))
+    if (subscriber.status === 'ready') this.#ask(subscriber)
     return subscriber
   }
 
+  /** On every connection, and again where that fails: to ask twice is as to ask once. */
+  #ask(subscriber: Redis | Cluster): void {
+    subscriber.subscribe(closedChannel).catch(() => {
+      if (this.#closed) return
+      this.#again ??= setTimeout(() => {
+        this.#again = undefined
+        this.#ask(subscriber)
+      }, POLL_MS).unref()
+    })
+  }
+
   close(): void {
+    this.#closed = true
+    clearTimeout(this.#again)
     this.#watchers.close()
     if (this.#subscriber !== this.#client) this.#subscriber?.disconnect()
   }

@@ -7,7 +7,8 @@ import { Packr } from 'msgpackr'
 
 const packr = new Packr({ useRecords: false })
 const main = fileURLToPath(new URL('../server/main.js', import.meta.url))
-const startLimit = 30_000
+/** Where others have the processors, starting takes long. */
+const startLimit = 120_000
 
 interface Reply {
   readonly status: number
@@ -44,8 +45,11 @@ export class ServerProcess {
     this.url = url
   }
 
-  /** @param flags of node */
-  static async start(env: Record<string, string>, flags: readonly string[] = []): Promise<ServerProcess> {
+  /** @param flags of node: by default those of `npm start` */
+  static async start(
+    env: Record<string, string>,
+    flags: readonly string[] = asStarted,
+  ): Promise<ServerProcess> {
     const child = spawn(process.execPath, [...flags, main], {
       env: { ...process.env, STEPD_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,6 +67,10 @@ export class ServerProcess {
     // Enough lines read, what they came from is paused: a full pipe would hold up the server.
     child.stdout.resume()
     return new ServerProcess(child, url)
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   send(method: string, path: string, body?: object): Promise<Reply> {

@@ -29,8 +29,9 @@ export class Scalars {
   readonly #inputs: Inputs
   readonly #state: Float64Array
   readonly #values: Float64Array
-  readonly #vectors = new Map<Expr, Float64Array[]>()
-  readonly #ordinals = new Map<NonNullable<Scalar['parts']>, ReadonlyMap<number, number>>()
+  // Most plans have none of either.
+  #vectors: Map<Expr, Float64Array[]> | undefined
+  #ordinals: Map<NonNullable<Scalar['parts']>, ReadonlyMap<number, number>> | undefined
 
   constructor(plan: Plan, inputs: Inputs) {
     const { rows, state } = inputs
@@ -51,13 +52,14 @@ export class Scalars {
 
   /** The numbers of a vector of a tensor, row-major over the axes that it keeps. */
   vector(x: Expr, tensor: number): Float64Array {
-    const values = this.#vectors.get(x)?.[tensor]
+    const values = this.#vectors?.get(x)?.[tensor]
     if (values === undefined)
       throw new Error(`The vector ${x.node.op} of tensor ${tensor} is not computed yet`)
     return values
   }
 
   setVector(x: Expr, tensor: number, values: Float64Array): void {
+    this.#vectors ??= new Map()
     const all = this.#vectors.get(x) ?? []
     all[tensor] = values
     this.#vectors.set(x, all)
@@ -173,6 +175,7 @@ export class Scalars {
 
   /** How many parts are of tensors before this one. */
   #ordinal(parts: NonNullable<Scalar['parts']>, tensor: number): number {
+    this.#ordinals ??= new Map()
     const known = this.#ordinals.get(parts) ?? new Map(parts.map((part, i) => [part.tensor, i]))
     this.#ordinals.set(parts, known)
     return known.get(tensor) ?? Number.NaN

@@ -21,6 +21,9 @@ export class Timing {
   }
 
   header(): string {
-    return [...this.#spent].map(([stage, ms]) => `${stage};dur=${ms.toFixed(3)}`).join(', ')
+    let header = ''
+    for (const [stage, ms] of this.#spent)
+      header += `${header === '' ? '' : ', '}${stage};dur=${Math.round(1000 * ms) / 1000}`
+    return header
   }
 }

@@ -95,11 +95,17 @@ function packedOnce(meta: Meta): Uint8Array {
   return latest.bytes
 }
 
-/** The numbers of rows, where there are such, then the tensors. */
-export const bodyOf = (event: Event): readonly Uint8Array[] => [
-  ...('gradients' in event ? rowBytes(event.gradients) : []),
-  ...tensorsOf(event).flatMap(({ parts }) => parts),
-]
+const bodies = new WeakMap<Event, readonly Uint8Array[]>()
+
+/** The numbers of rows, where there are such, then the tensors. It is asked for at every stage of a step, and found once. */
+export function bodyOf(event: Event): readonly Uint8Array[] {
+  const body = bodies.get(event) ?? [
+    ...('gradients' in event ? rowBytes(event.gradients) : []),
+    ...tensorsOf(event).flatMap(({ parts }) => parts),
+  ]
+  bodies.set(event, body)
+  return body
+}
 
 const rowBytes = ({ rows = [] }: Tensors): readonly Uint8Array[] =>
   rows.flatMap((own) =>

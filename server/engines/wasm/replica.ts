@@ -116,7 +116,7 @@ export class WasmReplica implements Replica {
       await state?.gather(this.#programs.modules, this.#threads)
       await run.place('gradient', gradients)
       if (parameters !== undefined) await run.place('parameter', parameters)
-      if (wanted !== undefined) run.reserve('update', wanted)
+      if (wanted !== undefined) run.reserveUpdates(wanted, gradients.dtype as Format)
       for (const [group, rows] of program.rowArrays.entries()) run.reserveRows(group, rows.length)
       run.reserveTemporaries()
       for (const [index, passes] of program.stages.entries()) {

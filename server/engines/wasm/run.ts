@@ -102,7 +102,17 @@ export class Run {
     await new Turns().through(parts, (slice, begin) => this.#arena.bytes(at + begin, slice.length).set(slice))
   }
 
-  reserve(name: string, format: Format): void {
+  /**
+   * Room for the updates. Where gradients are of the same number type it is theirs: as with state, only the last pass
+   * writes, and it reads an element before it writes there.
+   */
+  reserveUpdates(format: Format, gradient: Format): void {
+    const gradients = this.#arrays.get('gradient')
+    if (format === gradient && gradients !== undefined) this.#arrays.set('update', gradients)
+    else this.#reserve('update', format)
+  }
+
+  #reserve(name: string, format: Format): void {
     if (this.#arrays.has(name)) return
     const size = format === 'F32' ? 4 : 2
     const sizes = this.#plan.tensors.map((tensor) => sizeOf(tensor) * size)
@@ -167,7 +177,7 @@ export class Run {
     return views
   }
 
-  /** Leave a reserved array where it is: the caller gives it back to the arena, at this address. */
+  /** Leave an array where it is: the caller gives it back to the arena, at this address. */
   keep(name: string): number {
     const [at = 0] = this.#arrays.get(name) ?? []
     this.#taken.splice(this.#taken.indexOf(at), 1)

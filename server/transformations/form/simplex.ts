@@ -20,11 +20,12 @@ export function ontoSimplex(x: Expr, scale: Expr, tree: Tree): Expr {
     t = t.add(reach.reduce((a, b) => a.add(b)).mul(width))
   }
   const above = z.gt(t)
+  // Of x, not of z: where the largest x is far larger than the others, z has lost their last bits.
   const tau = tree
-    .sum(select(above, z, 0))
+    .sum(select(above, x, 0))
     .sub(scale)
     .div(tree.sum(above))
-  return z.sub(tau).max(0)
+  return x.sub(tau).max(0)
 }
 
 /** The nearest to x of what has absolute values of the sum `scale`. */

@@ -79,6 +79,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'server/turns.ts',
   ],
   'server/turns.ts': [],
+  'server/ids.ts': [],
   'server/config.ts': [],
   'client/typescript': [],
   'client/generate': ['schemas', 'server/chains/index.ts'],
@@ -166,8 +167,11 @@ test('no file that nothing imports', () => {
     'server/main.ts',
     'client/generate.ts',
     'client/typescript/index.ts',
+    'client/typescript/examples/browser/main.ts',
+    'client/typescript/examples/browser/page.ts',
     'client/typescript/examples/mnist/main.ts',
     'load/bench/main.ts',
+    'load/main.ts',
   ]
   const imported = new Set(sources.flatMap(({ imports }) => imports))
   // Programs and worker threads that are started are named as they are built.
@@ -221,7 +225,14 @@ test('every entry of the catalogue has a formula, a reference and vectors', () =
 })
 
 test('the pages name no path that is not there', () => {
-  for (const page of ['README.md', 'server/README.md', 'schemas/README.md', 'client/typescript/README.md']) {
+  for (const page of [
+    'README.md',
+    'server/README.md',
+    'server/deploy/README.md',
+    'schemas/README.md',
+    'client/typescript/README.md',
+    'load/README.md',
+  ]) {
     const text = readFileSync(join(root, page), 'utf8')
     for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
       assert.ok(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`)

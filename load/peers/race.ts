@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto'
+import { Packr } from 'msgpackr'
+import { rateOf, Wire } from '../bench/peers/wire.ts'
+import { gradient, parameters } from './agree.ts'
+import { bytesOf, type Peer } from './peer.ts'
+
+const packr = new Packr({ useRecords: false })
+
+/** So many parameters in each session, and a session a connection. */
+export interface Case {
+  readonly n: number
+  readonly connections: number
+  /** Milliseconds for which steps are counted. */
+  readonly time: number
+}
+
+export const nameOf = ({ n, connections }: Case): string =>
+  `${n} parameters, ${connections} ${connections === 1 ? 'connection' : 'connections'}`
+
+/** Clients of a server that send the same gradient again and again. */
+export class Race {
+  readonly #wires: readonly Wire[]
+
+  private constructor(wires: readonly Wire[]) {
+    this.#wires = wires
+  }
+
+  static async open(peer: Peer, { n, connections }: Case): Promise<Race> {
+    const body = packr.pack({ grads: bytesOf(gradient(n)) })
+    const options = { learning_rate: 1e-3, weight_decay: 1e-4 }
+    const wires: Wire[] = []
+    for (let k = 0; k < connections; k++) {
+      const path = await peer.open(`race-${randomUUID()}`, parameters(n), options)
+      wires.push(new Wire(peer.port, path, body))
+    }
+    return new Race(wires)
+  }
+
+  /** Steps a second, in the mean over about `time` milliseconds. */
+  rate(time: number): Promise<number> {
+    return rateOf(this.#wires, time)
+  }
+
+  close(): void {
+    for (const wire of this.#wires) wire.close()
+  }
+}

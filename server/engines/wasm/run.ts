@@ -8,6 +8,7 @@ import { sizeOf as bytesIn, Turns } from '../../turns.ts'
 import type { Tensors } from '../engine.ts'
 import type { Arena } from './arena.ts'
 import type { AxesKernel } from './axes.ts'
+import type { Block, Call, Part } from './call.ts'
 import type { Format } from './formats.ts'
 import type { Kernel } from './kernel.ts'
 import type { Compiled, Modules } from './modules.ts'
@@ -22,26 +23,6 @@ const blockSize = 65536
 
 /** Blocks of a tensor that may each have a copy of the vectors they make. Fixed, for the same reason. */
 const copies = 8
-
-/** What is to be done to a tensor in a pass, before it and at its end. */
-interface Part {
-  readonly tasks: readonly Task[]
-  readonly begin: () => void
-  readonly end: () => void
-}
-
-/** A kernel on all tensors that it is for: the parts, and their tasks, of so many elements. */
-interface Call {
-  readonly parts: readonly Part[]
-  readonly tasks: readonly Task[]
-  readonly work: number
-}
-
-/** What a kernel is told of a tensor: where it is, and what puts the uniforms of a step there. */
-interface Block {
-  readonly at: number
-  readonly fill: () => void
-}
 
 /** The arena that a session lives in has no room for a step. */
 export class OutOfArena extends Error {

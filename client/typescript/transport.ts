@@ -137,9 +137,8 @@ function addressOf(url: string): string {
 }
 
 const headersOf = ({ body, file, match }: Call): Readonly<Record<string, string>> => ({
-  ...(body === undefined && file === undefined
-    ? {}
-    : { 'content-type': file === undefined ? MSGPACK : FILE }),
+  ...(body && { 'content-type': MSGPACK }),
+  ...(file && { 'content-type': FILE }),
   ...(match === undefined ? {} : { 'if-match': `"${match}"` }),
 })
 
@@ -159,11 +158,9 @@ function decode(request: string, response: Response, bytes: Uint8Array): unknown
   if (ok && type.includes('msgpack')) return unpackr.unpack(bytes)
   if (ok && type.includes('octet-stream')) return bytes
   const text = new TextDecoder().decode(bytes)
-  if (!ok && type.includes('json')) {
-    throw new StepdError({ status, code: 'unknown', detail: text, ...parse(text) }, retryAfterMs(headers))
-  }
-  const detail = `${request} answered ${type}, expected ${MSGPACK}: ${text.slice(0, 200)}`
-  throw new StepdError({ status, code: 'unknown', detail }, retryAfterMs(headers))
+  const odd = `${request} answered ${type}, expected ${MSGPACK}: ${text.slice(0, 200)}`
+  const told = !ok && type.includes('json') ? { detail: text, ...parse(text) } : { detail: odd }
+  throw new StepdError({ status, code: 'unknown', ...told }, retryAfterMs(headers))
 }
 
 function parse(text: string): Record<string, unknown> {

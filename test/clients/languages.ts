@@ -3,9 +3,10 @@
  * `LANGUAGES="go rust" npm run test:clients`, of those only.
  */
 import assert from 'node:assert/strict'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { addKey } from '../../server/http/keys.ts'
 import { ServerProcess } from '../process.ts'
 import { type Breaks, breakAlso, breakTheCut, startBreakingProxy } from './breaks.ts'
 import { languages } from './languages/index.ts'
@@ -21,16 +22,23 @@ import {
 import { playScenario, scenarioFile } from './scenario.ts'
 
 let server: ServerProcess
+/** One that asks for keys, and a key of it. */
+let keyed: ServerProcess
+let key: string
 let expected: Uint8Array
 before(async () => {
   await mkdir(built, { recursive: true })
+  const keysFile = join(built, 'keys.json')
+  await rm(keysFile, { force: true })
+  key = await addKey(keysFile, 'clients')
   server = await ServerProcess.start({ STEPD_STORE: 'memory:' })
+  keyed = await ServerProcess.start({ STEPD_STORE: 'memory:', STEPD_KEYS_FILE: keysFile })
   expected = await through(breakTheCut(), (url) => playScenario(url, 'typescript'))
 })
-after(() => server.stop())
+after(() => Promise.all([server.stop(), keyed.stop()]))
 
-async function through<T>(breaks: Breaks, work: (url: string) => Promise<T>): Promise<T> {
-  const proxy = await startBreakingProxy(Number(new URL(server.url).port), breaks)
+async function through<T>(breaks: Breaks, work: (url: string) => Promise<T>, to = server): Promise<T> {
+  const proxy = await startBreakingProxy(Number(new URL(to.url).port), breaks)
   try {
     return await work(proxy.url)
   } finally {
@@ -38,9 +46,14 @@ async function through<T>(breaks: Breaks, work: (url: string) => Promise<T>): Pr
   }
 }
 
-async function endsAlike({ run, ...rest }: Command, breaks: Breaks, prefix: string): Promise<void> {
+async function endsAlike(
+  { run, ...rest }: Command,
+  breaks: Breaks,
+  prefix: string,
+  to = server,
+): Promise<void> {
   const out = join(built, `${prefix}.bin`)
-  await through(breaks, (url) => execute({ ...rest, run: [...run, url, prefix, scenarioFile, out] }))
+  await through(breaks, (url) => execute({ ...rest, run: [...run, url, prefix, scenarioFile, out] }), to)
   assert.deepEqual(await readFile(out), expected)
 }
 
@@ -66,6 +79,13 @@ for (const language of languages.filter(({ folder }) => chosen.length === 0 || c
       })
     }
 
+    if (player !== undefined)
+      it('does so with an API key, and is refused without', async () => {
+        const named = { ...player, env: { ...player.env, STEPD_API_KEY: key } }
+        await endsAlike(named, breakTheCut(), `${folder}-keyed`, keyed)
+        await assert.rejects(endsAlike(player, breakTheCut(), `${folder}-keyless`, keyed), /unauthenticated/)
+      })
+
     it('runs the example of its page', async () => {
       await writeExample(language, server.url)
       let printed = ''
@@ -75,7 +95,8 @@ for (const language of languages.filter(({ folder }) => chosen.length === 0 || c
 
     for (const { what, command } of tests)
       it(`passes the tests of ${what}`, async () => {
-        await execute({ ...command, env: { ...command.env, STEPD_URL: server.url } })
+        const servers = { STEPD_URL: server.url, STEPD_KEYED_URL: keyed.url, STEPD_API_KEY: key }
+        await execute({ ...command, env: { ...command.env, ...servers } })
       })
   })
 }

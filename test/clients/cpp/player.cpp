@@ -1,4 +1,5 @@
 // Plays ../scenario.json: URL PREFIX SCENARIO OUT. What the actions mean is in ../README.md.
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <stepd/stepd.hpp>
@@ -56,6 +57,7 @@ class Player {
   static stepd::Options options() {
     stepd::Options options;
     options.base = stepd::Millis(5);
+    if (const char* key = std::getenv("STEPD_API_KEY")) options.api_key = key;
     return options;
   }
 

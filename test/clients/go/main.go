@@ -53,7 +53,7 @@ func main() {
 	check(json.Unmarshal(file, &scenario))
 	retry := stepd.Retry{Base: 5 * time.Millisecond}
 	p := &player{
-		client:  stepd.Connect(os.Args[1], stepd.Options{Retry: retry}),
+		client:  stepd.Connect(os.Args[1], stepd.Options{Retry: retry, APIKey: os.Getenv("STEPD_API_KEY")}),
 		prefix:  os.Args[2],
 		tensors: scenario.Tensors,
 		handles: map[string]*handle{},

@@ -54,7 +54,13 @@ class Player {
     this.stepd =
         new Stepd(
             args[0],
-            new Options(null, defaults.timeout(), 8, Duration.ofMillis(5), defaults.cap(), defaults.total()));
+            new Options(
+                System.getenv("STEPD_API_KEY"),
+                defaults.timeout(),
+                8,
+                Duration.ofMillis(5),
+                defaults.cap(),
+                defaults.total()));
     this.prefix = args[1];
     this.worker = args.length > 4 ? Integer.parseInt(args[4]) : 0;
     this.workers = args.length > 5 ? Integer.parseInt(args[5]) : 0;

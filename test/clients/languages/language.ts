@@ -25,11 +25,14 @@ export interface Language {
   /** Programs that must be there; a language of which one is not is not run. */
   readonly tools: readonly Command['run'][]
   readonly build: () => Promise<void>
-  /** Plays the scenario; `URL PREFIX SCENARIO OUT` are added. */
+  /** Plays the scenario; `URL PREFIX SCENARIO OUT` are added, and `STEPD_API_KEY` where the server asks for keys. */
   readonly play?: Command
   /** Runs the example of the language's page, which is written to `file` before. */
   readonly example: { readonly fence: string; readonly file: string; readonly commands: readonly Command[] }
-  /** The client's own tests; `STEPD_URL` is the server's address. */
+  /**
+   * The client's own tests; `STEPD_URL` is the server's address, `STEPD_KEYED_URL` that of one which asks for keys, as
+   * `STEPD_API_KEY` is one.
+   */
   readonly tests?: readonly { readonly what: string; readonly command: Command }[]
 }
 

@@ -12,5 +12,17 @@ export const shell: Language = {
     ['od', '--version'],
   ],
   build: async () => {},
+  tests: [
+    {
+      what: 'a key',
+      command: {
+        run: [
+          'sh',
+          '-euc',
+          'curl --fail --silent "$STEPD_KEYED_URL/v1/sessions" -H "authorization: Bearer $STEPD_API_KEY"',
+        ],
+      },
+    },
+  ],
   example: { fence: 'sh', file, commands: [{ run: ['sh', '-eu', file] }] },
 }

@@ -1,6 +1,7 @@
 """Plays ../scenario.json: scenario.py URL PREFIX SCENARIO OUT. What the actions mean is in ../README.md."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ with open(path) as file:
 shapes = {tensor["name"]: tensor["shape"] for tensor in scenario["tensors"]}
 sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
 total = sum(sizes.values())
-transport = Transport(url, retry=Retry(base=0.005))
+transport = Transport(url, api_key=os.environ.get("STEPD_API_KEY"), retry=Retry(base=0.005))
 sessions, params, written = {}, {}, []
 
 

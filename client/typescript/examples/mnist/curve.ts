@@ -5,6 +5,8 @@ export interface Curve {
   readonly subtitle: string
   /** One loss a step. */
   readonly losses: readonly number[]
+  /** How many there will be (default: as there are). */
+  readonly steps?: number
 }
 
 const WIDTH = 880
@@ -26,13 +28,13 @@ const STYLE = `
   .line { stroke: var(--line); stroke-width: 2.25 }`
 
 /** The loss over the steps as an SVG that stands alone: logarithmic, raw and smoothed, for light and dark. */
-export function drawCurve({ title, subtitle, losses: all }: Curve): string {
+export function drawCurve({ title, subtitle, losses: all, steps: planned }: Curve): string {
   const losses = drawable(all)
+  const steps = planned ?? losses.length
   const smoothed = losses.map(smoother())
   const low = Math.log10(Math.min(...losses, 1)) - 0.04
   const high = Math.log10(Math.max(...losses)) + 0.04
-  const x = (step: number): number =>
-    scale((step - 1) / Math.max(1, losses.length - 1), PLOT.left, PLOT.right)
+  const x = (step: number): number => scale((step - 1) / Math.max(1, steps - 1), PLOT.left, PLOT.right)
   const y = (loss: number): number => scale((Math.log10(loss) - low) / (high - low), PLOT.bottom, PLOT.top)
   const line = (name: string, values: readonly number[]): string =>
     `<polyline class="${name}" points="${values.map((loss, i) => `${x(i + 1).toFixed(1)},${y(loss).toFixed(1)}`).join(' ')}"/>`
@@ -46,7 +48,7 @@ export function drawCurve({ title, subtitle, losses: all }: Curve): string {
 ${lossTicks(low, high)
   .map((loss) => lossTick(loss, y(loss)))
   .join('\n')}
-${stepTicks(losses.length)
+${stepTicks(steps)
   .map((step) => stepTick(step, x(step)))
   .join('\n')}
 <line class="axis" x1="${PLOT.left}" x2="${PLOT.right}" y1="${PLOT.bottom}" y2="${PLOT.bottom}"/>

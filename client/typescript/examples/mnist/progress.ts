@@ -3,8 +3,9 @@ export interface Status {
   readonly epochs: number
   readonly step: number
   readonly steps: number
-  /** Smoothed. */
+  /** Of this step's batch. */
   readonly loss: number
+  readonly smoothed: number
 }
 
 const WIDTH = 24
@@ -31,12 +32,12 @@ export class Progress {
   }
 }
 
-function describe({ epoch, epochs, step, steps, loss }: Status, seconds: number): string {
+function describe({ epoch, epochs, step, steps, smoothed }: Status, seconds: number): string {
   const perSecond = step / seconds
   const left = Math.ceil((steps - step) / perSecond)
   const clock = `${Math.floor(left / 60)}:${`${left % 60}`.padStart(2, '0')}`
   const share = `${Math.floor((100 * step) / steps)}`.padStart(3)
-  return `${share} %  epoch ${epoch}/${epochs}  step ${step}/${steps}  loss ${loss.toFixed(4)}  ${perSecond.toFixed(1)} steps/s  ${clock} left`
+  return `${share} %  epoch ${epoch}/${epochs}  step ${step}/${steps}  loss ${smoothed.toFixed(4)}  ${perSecond.toFixed(1)} steps/s  ${clock} left`
 }
 
 function bar({ step, steps }: Status): string {

@@ -21,9 +21,11 @@ export interface Server {
 export async function startServer(options: {
   store?: string | undefined
   engine?: string | undefined
+  /** Whose pages may use it. */
+  origins?: readonly string[]
 }): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'stepd-mnist-'))
-  const { store = `lmdb:${folder}`, engine = 'auto' } = options
+  const { store = `lmdb:${folder}`, engine = 'auto', origins = [] } = options
   const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
     env: {
       ...process.env,
@@ -31,6 +33,7 @@ export async function startServer(options: {
       STEPD_PORT: '0',
       STEPD_STORE: store,
       STEPD_ENGINE: engine,
+      STEPD_CORS_ORIGINS: origins.join(','),
       STEPD_LOG_LEVEL: 'info', // It logs its address at this level.
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -15,7 +15,7 @@ export interface Training {
   readonly epochs: number
   readonly batch: number
   readonly random: () => number
-  readonly progress: Progress
+  readonly progress: Pick<Progress, 'show'>
   readonly signal: AbortSignal
 }
 
@@ -50,7 +50,7 @@ export async function train(training: Training): Promise<Trained> {
       service += t2 - t1
       compared += performance.now() - t2
       losses.push(loss)
-      progress.show({ epoch, epochs, step: losses.length, steps, loss: smoothed(loss) })
+      progress.show({ epoch, epochs, step: losses.length, steps, loss, smoothed: smoothed(loss) })
     }
   }
   return {

@@ -56,8 +56,9 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let scenario: Scenario = serde_json::from_slice(&std::fs::read(&args[3]).unwrap()).unwrap();
     let retry = Retry { base: Duration::from_millis(5), ..Retry::default() };
+    let api_key = std::env::var("STEPD_API_KEY").ok();
     let mut player = Player {
-        client: Client::connect(&args[1], Options { retry, ..Options::default() }),
+        client: Client::connect(&args[1], Options { api_key, retry, ..Options::default() }),
         prefix: args[2].clone(),
         worker: args.get(5).map_or(0, |number| number.parse().unwrap()),
         workers: args.get(6).map(|number| number.parse().unwrap()),

@@ -1,0 +1,67 @@
+import { performance } from 'node:perf_hooks'
+import autocannon from 'autocannon'
+import { Course } from '../measure/course.ts'
+import type { Target } from '../target.ts'
+
+export interface Capacity {
+  readonly perSecond: number
+  /** From sending to the answer, in a closed loop: not what a client sees that has a schedule. */
+  readonly course: Course
+  readonly answered: number
+  readonly errors: ReadonlyMap<string, number>
+  readonly busy: number
+}
+
+/**
+ * As many steps as there are answers to: autocannon, each connection with its own sessions, the next step as soon as the
+ * last one is answered. Steps have no number, so that one body serves.
+ */
+export async function capacity(
+  target: Target,
+  sessions: readonly { readonly id: string }[],
+  body: Buffer,
+  seconds: number,
+): Promise<Capacity> {
+  const connections = Math.min(32, sessions.length)
+  const warm = seconds / 4
+  const errors = new Map<string, number>()
+  const fail = (what: string) => errors.set(what, (errors.get(what) ?? 0) + 1)
+  const course = new Course(Math.max(0.1, seconds / 100))
+  let connected = 0
+  let [answered, counted] = [0, 0]
+  const before = performance.eventLoopUtilization()
+  const began = performance.now()
+  const options: autocannon.Options = {
+    url: target.url,
+    connections,
+    duration: warm + seconds,
+    timeout: 60,
+    setupClient(client) {
+      const own = sessions.filter((_, i) => i % connections === connected)
+      connected += 1
+      client.setRequests(
+        own.map(({ id }) => ({
+          method: 'POST',
+          path: `/v1/sessions/${id}/steps`,
+          headers: { ...target.headers },
+          body,
+        })),
+      )
+    },
+  }
+  const note = (status: number, ms: number) => {
+    if (status !== 200) return void fail(String(status))
+    answered += 1
+    const at = (performance.now() - began) / 1000 - warm
+    if (at < 0 || at >= seconds) return
+    counted += 1
+    course.record(at, ms)
+  }
+  await new Promise<void>((resolve, reject) => {
+    const running = autocannon(options, (error) => (error ? reject(error) : resolve()))
+    running.on('response', (_client, status, _bytes, ms) => note(status, ms))
+    running.on('reqError', (error: Error) => fail(error.message))
+  })
+  const busy = performance.eventLoopUtilization(before).utilization
+  return { perSecond: counted / seconds, course, answered, errors, busy }
+}

@@ -588,6 +588,22 @@ export const fromage = defineTransformation<
 >('fromage', ['learning_rate'])
 
 /**
+ * `galore(learning_rate, { rank = 128, update_proj_gap = 200, scale = 1, base_optimizer = null,
+ * weight_decay = 0, mask = null, weight_dimension_numbers = null })`
+ *
+ * `scale_by_galore → add_decayed_weights → scale_by_learning_rate`
+ *
+ * @see Zhao et al., GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection, 2024,
+ * arXiv:2403.03507
+ */
+export const galore = defineTransformation<
+  [learning_rate: number | Schedule],
+  { learning_rate: number | Schedule },
+  { rank?: number; update_proj_gap?: number; scale?: number; base_optimizer?: Transformation | null;
+  weight_decay?: number | Schedule; mask?: Mask | null; weight_dimension_numbers?: DimensionNumbers | null }
+>('galore', ['learning_rate'])
+
+/**
  * `identity()`
  *
  * `u = g`
@@ -1366,6 +1382,20 @@ export const scale_by_factored_rms = defineTransformation<
   { factored?: boolean },
   { decay_rate?: number; step_offset?: number; min_dim_size_to_factor?: number; epsilon?: number }
 >('scale_by_factored_rms', ['factored'])
+
+/**
+ * `scale_by_galore(rank = 128, { update_proj_gap = 200, scale = 1, base_optimizer = null,
+ * weight_dimension_numbers = null })`
+ *
+ * @see Zhao et al., GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection, 2024,
+ * arXiv:2403.03507
+ */
+export const scale_by_galore = defineTransformation<
+  [rank?: number],
+  { rank?: number },
+  { update_proj_gap?: number; scale?: number; base_optimizer?: Transformation | null;
+  weight_dimension_numbers?: DimensionNumbers | null }
+>('scale_by_galore', ['rank'])
 
 /**
  * `scale_by_lbfgs(memory_size = 10, { scale_init_precond = true })`

@@ -4,10 +4,12 @@ import { copies } from './copies.ts'
 import { edge } from './edge.ts'
 import { embeddings } from './embeddings.ts'
 import { footprint } from './footprint.ts'
+import { hostile } from './hostile.ts'
 import { kernels } from './kernels.ts'
 import { latency } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import { matrices } from './matrices.ts'
+import { memory } from './memory.ts'
 import { goalTable, isMet, printTable, type Report, recordsOf } from './report.ts'
 import { help, type Part, readSettings, type Settings } from './settings.ts'
 import { wholeSteps } from './steps.ts'
@@ -30,6 +32,8 @@ const parts: readonly {
   { name: 'whole steps', of: 'steps', run: wholeSteps },
   { name: 'edge', of: 'edge', run: edge },
   { name: 'redis', of: 'redis', run: onRedis },
+  { name: 'memory', of: 'memory', run: memory },
+  { name: 'hostile', of: 'hostile', run: hostile },
 ]
 
 try {

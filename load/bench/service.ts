@@ -9,14 +9,17 @@ const packr = new Packr({ useRecords: false })
 export class Service {
   readonly #server: ServerProcess
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #key: string
 
-  private constructor(server: ServerProcess) {
+  private constructor(server: ServerProcess, key: string) {
     this.#server = server
+    this.#key = key
   }
 
-  static async start(store: string, env: Readonly<Record<string, string>> = {}): Promise<Service> {
+  /** @param key what requests come with, where the server asks for one */
+  static async start(store: string, env: Readonly<Record<string, string>> = {}, key = ''): Promise<Service> {
     const settings = { STEPD_STORE: store, STEPD_BODY_LIMIT: '2 GiB', STEPD_LOG_LEVEL: 'info', ...env }
-    return new Service(await ServerProcess.start(settings))
+    return new Service(await ServerProcess.start(settings), key)
   }
 
   async open(id: string, chain: string, n: number): Promise<void> {
@@ -26,6 +29,10 @@ export class Service {
 
   get port(): number {
     return Number(new URL(this.#server.url).port)
+  }
+
+  get pid(): number {
+    return this.#server.pid
   }
 
   /** Without `step`: it takes whatever comes next. */
@@ -64,8 +71,12 @@ export class Service {
 
   #send(method: string, path: string, body?: Buffer): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const headers =
-        body === undefined ? {} : { 'content-type': 'application/msgpack', 'content-length': body.length }
+      const headers = {
+        ...(this.#key === '' ? {} : { authorization: `Bearer ${this.#key}` }),
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/msgpack', 'content-length': body.length }),
+      }
       const sent = request(`${this.#server.url}${path}`, { method, agent: this.#agent, headers })
       sent.on('error', reject)
       sent.on('response', (reply) => {

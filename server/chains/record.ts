@@ -13,7 +13,7 @@ import {
 import type { Facts } from '../transformations/form/condition.ts'
 import type { Link } from '../transformations/form/link.ts'
 import { type Asked, trace } from '../transformations/form/record.ts'
-import { join } from '../transformations/form/recorder.ts'
+import { join } from '../transformations/form/slots.ts'
 import { type Catalogued, catalogue } from './catalogue.ts'
 
 /**

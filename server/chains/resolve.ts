@@ -125,7 +125,7 @@ function toSetting(argument: Argument, option: Option<unknown>, what: string): S
     if (isCall(value)) {
       const { takes } = option
       if ((takes === 'pattern' || takes === 'dimensions') && value.name === 'ndim') return rankPattern(value)
-      if (takes === 'dimensions' && value.name === 'MuonDimensionNumbers')
+      if (takes === 'dimensions' && /^(Muon|GaLore)DimensionNumbers$/.test(value.name))
         return dimensionPair(value, convert)
       if (takes !== undefined && takes !== 'pattern' && takes !== 'dimensions') return resolve(value, takes)
       throw refuse(
@@ -140,7 +140,7 @@ function toSetting(argument: Argument, option: Option<unknown>, what: string): S
   return convert(argument.value)
 }
 
-/** `MuonDimensionNumbers(0, 1)`: its two arguments. */
+/** `MuonDimensionNumbers(0, 1)`, or that of GaLore: its two arguments. */
 function dimensionPair({ positional, keyword }: Call, convert: (value: Value) => Setting): Setting {
   const named = (name: string, k: number, fallback: number) => {
     const given = keyword.find((argument) => argument.name === name) ?? positional[k]

@@ -3,8 +3,8 @@ import type { Option, Setting, Term, Trace } from '../expression/index.ts'
 import type { Catalogued } from './catalogue.ts'
 import { record } from './record.ts'
 
-/** A matrix large enough for what treats large ones otherwise. */
-const matrix = { name: 'w', shape: [256, 128], rank: 2 } as const
+/** A matrix large enough for what treats large ones otherwise, and larger than the ranks that it may be projected to. */
+const matrix = { name: 'w', shape: [512, 256], rank: 2 } as const
 
 /**
  * What becomes of a matrix of which only some rows are sent, with an entry's options as they are when left out. What it

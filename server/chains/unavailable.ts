@@ -45,11 +45,6 @@ const table: readonly Unavailable[] = [
     'keep the parameters in the client, and project them there after each step',
   ),
   ...each(
-    ['scale_by_galore', 'galore'],
-    'its optimizer works on matrices of another shape than the parameters, and state here is of tensors that were declared',
-    'declare the small matrices as the tensors: project gradients onto them in the client, apply scale_by_adam() to them here, and project its updates back',
-  ),
-  ...each(
     ['split_real_and_imaginary'],
     'tensors are of real numbers',
     'send the real and the imaginary parts as two tensors',

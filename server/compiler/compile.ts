@@ -1,39 +1,50 @@
-import type { Expr, Trace } from '../expression/index.ts'
+import { type Expr, isArray, type Trace } from '../expression/index.ts'
 import { lengthOf } from './axes.ts'
-import { type Alike, groupBodies } from './group.ts'
+import { type Alike, type Grouped, groupTensors } from './group.ts'
 import type { Interner } from './intern.ts'
-import type { Commit, Pass, Phase, Plan, Reduction, RoutineCall, Scalar, Stage, StatePiece } from './plan.ts'
+import type {
+  Commit,
+  Pass,
+  Phase,
+  Plan,
+  Reduction,
+  RoutineCall,
+  Scalar,
+  Stage,
+  StatePiece,
+  Stored,
+} from './plan.ts'
 import { placeKey, sizeOf } from './plan.ts'
 import { type RowTreatment, rowTreatment } from './sparse.ts'
 import { vectorsOf } from './vectors.ts'
 
 const isScalar = (x: Expr) => x.extent === 'host' || x.extent === 'tree' || x.extent === 'tensor'
 
-const isArray = (x: Expr) => x.extent === 'axes' || x.extent === 'element'
-
 /** Make a plan of a recorded chain. */
 export function compile(trace: Trace): Plan {
-  const { groups, routines } = groupBodies(trace.bodies)
-  const state = layOut(trace)
+  const grouped = groupTensors(trace)
+  const { groups } = grouped
+  const state = layOut(grouped)
   const vectors = vectorsOf(groups.map(({ body }) => body))
-  const schedule = new Scheduler(groups, vectors, routines)
-  const commits = commitsOf(trace, groups, state)
+  const schedule = new Scheduler(grouped, vectors)
+  const commits = commitsOf(grouped, state)
   const exposed = new Map(groups.flatMap(({ body }) => [...body.exposed]))
   for (const [index, { body }] of groups.entries()) {
-    for (const value of [body.update, ...body.next.values(), ...body.exposed.values()])
-      schedule.need(value, index)
+    if (body.update !== undefined) schedule.need(body.update, index)
+    for (const value of [...body.next.values(), ...body.exposed.values()]) schedule.need(value, index)
   }
   const leaves = new Set([...schedule.leaves].map(({ node }) => node.op))
   return {
-    tensors: trace.tensors,
-    groups: groups.map(({ tensors }) => ({ tensors, rows: treatmentOf(trace, tensors) })),
+    tensors: grouped.tensors,
+    declared: trace.tensors.length,
+    groups: groups.map(({ tensors }) => ({ tensors, rows: treatmentOf(trace, grouped, tensors) })),
     stages: schedule.stages(),
     commits,
     options: trace.options,
     state,
     places: new Map(state.map(({ slot, tensor }, i) => [placeKey(slot, tensor), i])),
     hosted: state.reduce((end, { host, size }) => (host === undefined ? end : host + size), 0),
-    registers: schedule.registers(trace.tensors.length),
+    registers: schedule.registers(grouped.tensors.length),
     temporaries: schedule.temporaries(),
     vectors,
     exposed,
@@ -42,14 +53,18 @@ export function compile(trace: Trace): Plan {
 }
 
 /** As it was recorded: in a group's body routines have become slots. */
-function treatmentOf({ bodies, options }: Trace, [first = -1]: readonly number[]): RowTreatment {
-  const body = bodies[first]
+function treatmentOf(
+  { bodies, options }: Trace,
+  { origins }: Grouped,
+  [first = -1]: readonly number[],
+): RowTreatment {
+  const body = bodies[origins[first] ?? -1]
   if (body === undefined) throw new Error('A group has a tensor at least')
   return rowTreatment(body, options)
 }
 
 /** State in a fixed order: slots as the first tensor that has them names them, tensors in declared order. */
-function layOut({ tensors, bodies }: Trace): StatePiece[] {
+function layOut({ tensors, bodies }: Grouped): StatePiece[] {
   const slots = new Map([...new Set(bodies)].flatMap((body) => [...body.slots]))
   let end = 0
   return [...slots].flatMap(([slot, definition]): StatePiece[] => {
@@ -66,7 +81,7 @@ function layOut({ tensors, bodies }: Trace): StatePiece[] {
   })
 }
 
-function commitsOf(trace: Trace, groups: readonly Alike[], state: readonly StatePiece[]): Commit[] {
+function commitsOf({ tensors, groups }: Grouped, state: readonly StatePiece[]): Commit[] {
   return state.flatMap(({ slot, definition, tensor }, piece): Commit[] => {
     if (definition.extent === 'element') return []
     const kept = definition.kept ?? []
@@ -75,7 +90,7 @@ function commitsOf(trace: Trace, groups: readonly Alike[], state: readonly State
     const [value] = values
     if (value === undefined || values.size > 1)
       throw new Error(
-        `The session slot ${slot} becomes ${values.size} different values on ${trace.tensors.length} tensors`,
+        `The session slot ${slot} becomes ${values.size} different values on ${tensors.length} tensors`,
       )
     if (value.extent === 'element' || value.kept.some((axis) => !kept.includes(axis)))
       throw new Error(
@@ -97,6 +112,9 @@ const start: Point = { stage: 0, phase: 0 }
 /** Which stage and phase each value is computed in, and in what order. */
 class Scheduler {
   readonly #groups: readonly Alike[]
+  readonly #origins: readonly number[]
+  /** Groups by family, and by where their tensors are made. */
+  readonly #members: ReadonlyMap<string, number>
   readonly #vectors: ReadonlySet<Expr>
   readonly #routines: Interner['routines']
   /** By group, what routines make, and what passes store for them, by slot. */
@@ -110,9 +128,11 @@ class Scheduler {
   readonly #names = new Map<Expr, number>()
   readonly leaves = new Set<Expr>()
 
-  constructor(groups: readonly Alike[], vectors: ReadonlySet<Expr>, routines: Interner['routines']) {
+  constructor({ groups, origins, routines }: Grouped, vectors: ReadonlySet<Expr>) {
     this.#routines = routines
     this.#groups = groups
+    this.#origins = origins
+    this.#members = new Map(groups.map(({ family, at }, group) => [`${family} ${at}`, group]))
     this.#vectors = vectors
     this.#reductions = groups.map(() => new Map())
     this.#visited = groups.map(() => new Set())
@@ -155,7 +175,13 @@ class Scheduler {
       const given = body.gives.get(node.place)
       return given === undefined ? [] : tensors.map((tensor) => ({ tensor, group, value: given.value }))
     })
-    return parts.sort((a, b) => a.tensor - b.tensor)
+    const order = ({ tensor }: { readonly tensor: number }) => this.#origins[tensor] ?? -1
+    return parts.sort((a, b) => order(a) - order(b) || a.tensor - b.tensor)
+  }
+
+  /** The group whose tensors an array is of, where a routine on tensors of this group takes it. */
+  #groupOf(x: Expr, group: number): number {
+    return isArray(x) ? (this.#members.get(`${this.#groups[group]?.family} ${x.at}`) ?? -1) : group
   }
 
   /** Plan for a value, as a group of tensors needs it, after what it depends on. */
@@ -190,8 +216,9 @@ class Scheduler {
     if (args === undefined) return
     this.#calls[group]?.add(x)
     for (const arg of args) {
-      this.need(arg, group)
-      if (isArray(arg) && !this.#routines.has(arg)) this.#store(arg, group)
+      const own = this.#groupOf(arg, group)
+      this.need(arg, own)
+      if (isArray(arg) && !this.#routines.has(arg)) this.#store(arg, own)
     }
   }
 
@@ -201,9 +228,16 @@ class Scheduler {
     if (stored !== undefined && !stored.has(x)) stored.set(x, `argument ${stored.size}`)
   }
 
-  /** The slot in which a routine finds an array. */
+  /** The slot in which a routine finds an array, or leaves one. */
   #slotOf(x: Expr, group: number): string | undefined {
     return this.#routines.has(x) && x.node.op === 'slot' ? x.node.slot : this.#stored[group]?.get(x)
+  }
+
+  /** What a routine on tensors of this group takes. */
+  #argument(x: Expr, of: number): Expr | Stored {
+    const group = this.#groupOf(x, of)
+    const slot = this.#slotOf(x, group)
+    return slot === undefined ? x : { group, slot }
   }
 
   /** What is there for one step, by group. */
@@ -221,7 +255,7 @@ class Scheduler {
         .flatMap((x): RoutineCall[] => {
           const [call, to] = [this.#routines.get(x), this.#slotOf(x, group)]
           if (call === undefined || to === undefined) return []
-          const args = call.args.map((arg) => this.#slotOf(arg, group) ?? arg)
+          const args = call.args.map((arg) => this.#argument(arg, group))
           return [{ group, routine: call.routine, args, to }]
         }),
     )
@@ -251,17 +285,19 @@ class Scheduler {
       .map(([slot, value]) => ({ slot, value }))
     const stored = [...(this.#stored[group] ?? [])].map(([value, slot]) => ({ slot, value }))
     const between = [...reductions.map(({ of }) => of), ...stored.map(({ value }) => value)]
-    const ends = [...between, ...stores.map(({ value }) => value), body.update]
+    const ends = [...between, ...stores.map(({ value }) => value)]
+    if (body.update !== undefined) ends.push(body.update)
+    if (ends.length === 0) return []
     const last = ends.map((value) => this.#point(value)).reduce(later, start)
     const phaseAt = (point: Point): Phase => {
       const here = reductions.filter(({ of }) => same(this.#point(of), point))
       const read = stored.filter(({ value }) => same(this.#point(value), point))
-      const written = same(point, last)
-        ? { stores: [...read, ...stores], update: body.update }
-        : { stores: read }
-      const targets = [...here.map(({ of }) => of), ...written.stores.map(({ value }) => value)]
-      if (written.update !== undefined) targets.push(written.update)
-      return { program: this.#programFor(targets), reductions: here, ...written }
+      const ends = same(point, last)
+      const written = ends ? [...read, ...stores] : read
+      const targets = [...here.map(({ of }) => of), ...written.map(({ value }) => value)]
+      const swept = { reductions: here, stores: written }
+      if (!ends || body.update === undefined) return { program: this.#programFor(targets), ...swept }
+      return { program: this.#programFor([...targets, body.update]), ...swept, update: body.update }
     }
     return Array.from({ length: last.stage + 1 }, (_, stage) => {
       const points = [last, ...between.map((value) => this.#point(value))].filter(

@@ -1,4 +1,4 @@
-import { apply, constant, Expr, leaf, type Routine } from '../expression/index.ts'
+import { apply, constant, Expr, isArray, leaf, type Routine } from '../expression/index.ts'
 
 /** Values that are always equal, as one object: common subexpressions are found, and bodies can be compared. */
 export class Interner {
@@ -20,27 +20,28 @@ export class Interner {
     }
     const args = expr.args.map((arg) => this.intern(arg))
     if (expr.node.op === 'routine') {
-      const made = this.#made(expr.node.routine, args, expr.rank)
+      const made = this.#made(expr.node.routine, args, expr)
       this.#seen.set(expr, made)
       return made
     }
     // Not the rank: what is elementwise treats tensors of every rank alike. Of values over axes it only matters
     // whether they vary along the last one, which is how they lie beside elements in memory.
     const kept = expr.extent === 'axes' ? `${expr.kept} ${expr.kept.includes(expr.rank - 1)}` : ''
-    const key = `${JSON.stringify(expr.node)} ${args.map((arg) => this.id(arg))} ${expr.extent} ${kept}`
-    const known = this.#known.get(key) ?? new Expr(expr.node, args, expr.extent, expr.kept, expr.rank)
+    const { node, extent, at } = expr
+    const key = `${JSON.stringify(node)} ${args.map((arg) => this.id(arg))} ${extent} ${kept} ${at}`
+    const known = this.#known.get(key) ?? new Expr(node, args, extent, expr.kept, expr.rank, at)
     this.#known.set(key, known)
     if (!this.#ids.has(known)) this.#ids.set(known, this.#ids.size)
     this.#seen.set(expr, known)
     return known
   }
 
-  #made(routine: Routine, args: readonly Expr[], rank: number): Expr {
-    const key = `${JSON.stringify(routine)} ${args.map((arg) => this.id(arg))}`
+  #made(routine: Routine, args: readonly Expr[], { rank, at }: Expr): Expr {
+    const key = `${JSON.stringify(routine)} ${args.map((arg) => this.id(arg))} ${at}`
     const known = this.#results.get(key)
     if (known !== undefined) return known
     const made = this.intern(
-      leaf({ op: 'slot', slot: `${routine.name} ${this.routines.size}` }, 'element', rank),
+      leaf({ op: 'slot', slot: `${routine.name} ${this.routines.size}` }, 'element', rank, undefined, at),
     )
     this.#results.set(key, made)
     this.routines.set(made, { routine, args })
@@ -60,6 +61,5 @@ export class Interner {
 function byReciprocal({ node, args, extent }: Expr): Expr | undefined {
   const [a, b] = args
   if (node.op !== 'div' || a === undefined || b === undefined) return undefined
-  const isArray = (x: Pick<Expr, 'extent'>) => x.extent === 'element' || x.extent === 'axes'
   return isArray({ extent }) && !isArray(b) ? apply('mul', a, apply('div', constant(1), b)) : undefined
 }

@@ -8,7 +8,10 @@ import type { RowTreatment } from './sparse.ts'
  * pass, so everything before reads it as it was.
  */
 export interface Plan {
+  /** Those of the session, then those that are made of them: these have state and passes, and neither gradients nor updates. */
   readonly tensors: readonly Tensor[]
+  /** How many of the tensors are the session's. */
+  readonly declared: number
   readonly groups: readonly Group[]
   readonly stages: readonly Stage[]
   /** State on the host after the step. */
@@ -30,7 +33,7 @@ export interface Plan {
   readonly needs: { readonly parameters: boolean; readonly loss: boolean }
 }
 
-/** Tensors with equal bodies. */
+/** Tensors with equal bodies. Tensors that are made of those of a group are a group too, in the same order. */
 export interface Group {
   readonly tensors: readonly number[]
   /** What comes of gradients of some rows only, with options as they are at the start. */
@@ -56,10 +59,16 @@ export interface Scalar {
 export interface RoutineCall {
   readonly group: number
   readonly routine: Routine
-  /** Scalars, and arrays that passes of earlier stages stored: by the names of their slots. */
-  readonly args: readonly (Expr | string)[]
+  /** Scalars, and arrays that passes of earlier stages stored. */
+  readonly args: readonly (Expr | Stored)[]
   /** The slot that the result goes to. */
   readonly to: string
+}
+
+/** An array of the tensor that stands in this group where the tensor that a routine is run on stands in its own. */
+export interface Stored {
+  readonly group: number
+  readonly slot: string
 }
 
 /** One sweep over the tensors of a group. */
@@ -115,8 +124,29 @@ export interface Registers {
 /** What a piece of state is found by: its slot, and its tensor where it has one. */
 export const placeKey = (slot: string, tensor: number | undefined): string => `${slot}/${tensor ?? ''}`
 
+/** The tensors of the session. */
+export const declaredIn = ({ tensors, declared }: Plan): readonly Tensor[] => tensors.slice(0, declared)
+
 /** Number of elements of a tensor. */
 export const sizeOf = (tensor: Tensor): number => tensor.shape.reduce((n, d) => n * d, 1)
+
+/** A routine on one tensor, with its arguments: an array of a tensor, or a scalar of it. */
+export interface CallOn {
+  readonly index: number
+  readonly args: readonly (
+    | { readonly slot: string; readonly index: number }
+    | { readonly value: Expr; readonly index: number }
+  )[]
+}
+
+/** A routine to run, tensor by tensor. */
+export const callsOn = ({ groups }: Plan, { group, args }: RoutineCall): readonly CallOn[] =>
+  (groups[group]?.tensors ?? []).map((index, k) => ({
+    index,
+    args: args.map((arg) =>
+      'slot' in arg ? { slot: arg.slot, index: groups[arg.group]?.tensors[k] ?? -1 } : { value: arg, index },
+    ),
+  }))
 
 /** The name of a piece in state files: `2.scale_by_adam.mu/w`; of a session slot: `2.scale_by_adam.count`. */
 export const pieceName = (plan: Plan, { slot, tensor }: StatePiece): string =>

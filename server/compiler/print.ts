@@ -1,5 +1,5 @@
-import type { Expr } from '../expression/index.ts'
-import type { Phase, Plan, Scalar } from './plan.ts'
+import type { Expr, Tensor } from '../expression/index.ts'
+import type { Phase, Plan, Scalar, Stored } from './plan.ts'
 import type { RowTreatment } from './sparse.ts'
 
 /**
@@ -10,13 +10,17 @@ export function printPlan(plan: Plan): string {
   const names = new Names(plan.vectors)
   const lines: string[] = []
   plan.groups.forEach(({ tensors }, i) => {
-    lines.push(`group ${i}: ${tensors.map((t) => plan.tensors[t]?.name).join(', ')}`)
+    lines.push(`group ${i}: ${tensors.map((t) => nameOf(plan.tensors[t])).join(', ')}`)
   })
   plan.stages.forEach(({ scalars, routines, passes }, i) => {
     lines.push(`stage ${i}`)
     for (const scalar of scalars) lines.push(...printScalar(scalar, names))
     for (const { group, routine, args, to } of routines) {
-      const given = args.map((arg) => (typeof arg === 'string' ? arg : names.of(arg))).join(', ')
+      const named = (arg: Expr | Stored) => {
+        if (!('slot' in arg)) return names.of(arg)
+        return arg.group === group ? arg.slot : `${arg.slot} of group ${arg.group}`
+      }
+      const given = args.map(named).join(', ')
       lines.push(`  ${to} ← ${routine.name}(${given})    of each tensor of group ${group}`)
     }
     for (const { group, phases } of passes) {
@@ -34,6 +38,10 @@ export function printPlan(plan: Plan): string {
   for (const [slot, value] of commits) lines.push(`  ${slot} = ${names.of(value)}`)
   return `${lines.join('\n')}\n`
 }
+
+/** Tensors that are made of others go by their names, and by where they are made. */
+const nameOf = (tensor: Tensor | undefined) =>
+  tensor?.at === undefined ? tensor?.name : `${tensor.at} of ${tensor.name}`
 
 /** What becomes of gradients of some rows only, as text: a line a group. */
 export const printRows = ({ groups }: Plan): string =>

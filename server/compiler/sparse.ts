@@ -25,6 +25,7 @@ export function rowTreatment(body: Body, options: ReadonlyMap<string, number>): 
     .map(([slot]) => slot)
   if (row.value(body.update) !== 0) changes.push('update')
   for (const { value } of body.gives.values()) row.value(value)
+  for (const made of body.made.values()) for (const next of made.body.next.values()) row.value(next)
   for (const [slot, next] of body.next) if (!isOfRows(body, slot)) row.value(next)
   const reason = row.whole ?? missed(body, row)
   if (reason !== undefined) return { kind: 'none', reason }

@@ -1,4 +1,5 @@
-import type { Body, Expr } from '../expression/index.ts'
+import type { Expr } from '../expression/index.ts'
+import type { Alike } from './group.ts'
 
 /**
  * Vectors: values over some axes that the host computes in float64, as it does scalars. These are slots over axes, what
@@ -6,7 +7,7 @@ import type { Body, Expr } from '../expression/index.ts'
  * itself what it makes out of reductions of rows, for it has each row at hand, and what varies over more axes than any
  * vector that it is made of, for that may be as much as the tensor.
  */
-export function vectorsOf(bodies: readonly Body[]): ReadonlySet<Expr> {
+export function vectorsOf(bodies: readonly Alike['body'][]): ReadonlySet<Expr> {
   const ordered = new Set<Expr>()
   const visit = (x: Expr) => {
     if (ordered.has(x)) return
@@ -21,7 +22,8 @@ export function vectorsOf(bodies: readonly Body[]): ReadonlySet<Expr> {
   }
   for (const { update, next, exposed, gives, slots } of bodies) {
     const given = [...gives.values()].map(({ value }) => value)
-    for (const value of [update, ...next.values(), ...exposed.values(), ...given]) visit(value)
+    for (const value of [...next.values(), ...exposed.values(), ...given]) visit(value)
+    if (update !== undefined) visit(update)
     for (const [slot, value] of next) if (slots.get(slot)?.extent === 'axes') need(value)
   }
   for (const x of ordered) {

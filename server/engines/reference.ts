@@ -1,6 +1,7 @@
 import { everywhere, lengthOf, reduced, spread } from '../compiler/axes.ts'
 import { float64, roundToBf16 } from '../compiler/float64.ts'
 import {
+  callsOn,
   type Pass,
   type Phase,
   type Plan,
@@ -143,12 +144,16 @@ class Run {
     this.#scalars = scalars
   }
 
-  routine({ group, routine, args, to }: RoutineCall): void {
-    for (const index of this.#input.plan.groups[group]?.tensors ?? []) {
+  routine(call: RoutineCall): void {
+    for (const { index, args } of callsOn(this.#input.plan, call)) {
       const given = args.map((arg) =>
-        typeof arg === 'string' ? this.#slot(arg, index) : Float64Array.of(this.#scalars.get(arg, index)),
+        'slot' in arg
+          ? this.#slot(arg.slot, arg.index)
+          : Float64Array.of(this.#scalars.get(arg.value, index)),
       )
-      this.#temporaries.set(`${to} ${index}`, runRoutine(routine, given, this.#tensor(index)))
+      const of = (k: number) => this.#tensor(args[k]?.index ?? index)
+      const made = runRoutine(call.routine, given, this.#tensor(index), of)
+      this.#temporaries.set(`${call.to} ${index}`, made)
     }
   }
 

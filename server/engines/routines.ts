@@ -2,9 +2,16 @@ import { everywhere, lengthOf } from '../compiler/axes.ts'
 import { normal } from '../compiler/threefry.ts'
 import type { NewtonSchulz, Routine, Tensor } from '../expression/index.ts'
 import { largestEigenvalue, matricesIn, wide } from './matrices.ts'
+import { roomOf, singularVectors } from './singular.ts'
 
-/** Makes an array of a tensor's shape out of arrays: of that shape, or of one number. */
-type Run<R extends Routine> = (routine: R, args: readonly Float64Array[], tensor: Tensor) => Float64Array
+/** Makes an array of a tensor out of arrays: of that tensor, of others, or of one number. */
+type Run<R extends Routine> = (
+  routine: R,
+  args: readonly Float64Array[],
+  tensor: Tensor,
+  /** Of an argument. */
+  of: (arg: number) => Tensor,
+) => Float64Array
 
 const table: { readonly [N in Routine['name']]: Run<Extract<Routine, { name: N }>> } = {
   normal(_routine, [key0, key1], tensor) {
@@ -26,13 +33,45 @@ const table: { readonly [N in Routine['name']]: Run<Extract<Routine, { name: N }
     }
     return out
   },
+  singular_vectors(routine, [x = none, due = none], tensor, of) {
+    const out = new Float64Array(lengthOf(everywhere, tensor))
+    if (due[0] === 0) return out
+    const { rows, columns } = matricesIn(of(0), routine.rows, routine.columns)
+    const count = out.length / rows.length
+    const room = new Float64Array(roomOf(columns.length, rows.length, count))
+    columns.forEach((column, j) => {
+      rows.forEach((row, i) => {
+        room[j * rows.length + i] = x[row + column] ?? 0
+      })
+    })
+    const found = singularVectors(room, columns.length, rows.length, count)
+    return out.map((_, i) => found[(i % count) * rows.length + Math.floor(i / count)] ?? 0)
+  },
+  product(routine, [x = none, y = none], tensor, of) {
+    const left = matricesIn(of(0), routine.left.rows, routine.left.columns)
+    const right = matricesIn(of(1), routine.right.rows, routine.right.columns)
+    const result = matricesIn(tensor, routine.result.rows, routine.result.columns)
+    const out = new Float64Array(lengthOf(everywhere, tensor))
+    result.rows.forEach((row, i) => {
+      result.columns.forEach((column, j) => {
+        let sum = 0
+        left.columns.forEach((inner, k) => {
+          sum +=
+            (x[(left.rows[i] ?? 0) + inner] ?? 0) * (y[(right.rows[k] ?? 0) + (right.columns[j] ?? 0)] ?? 0)
+        })
+        out[row + column] = sum
+      })
+    })
+    return out
+  },
 }
 
 const none = new Float64Array()
 
 /** The routines in float64, as plainly as they can be. */
-export const runRoutine = <R extends Routine>(routine: R, args: readonly Float64Array[], tensor: Tensor) =>
-  (table[routine.name] as unknown as Run<R>)(routine, args, tensor)
+export const runRoutine = <R extends Routine>(
+  ...[routine, args, tensor, of]: Parameters<Run<R>>
+): Float64Array => (table[routine.name] as unknown as Run<R>)(routine, args, tensor, of)
 
 /** a · X + (b · A + c · A²) · X with A = X · Xᵀ, some times; X has no more rows than columns. */
 function orthogonal(

@@ -20,7 +20,9 @@ export type Node =
   | { readonly op: 'option'; readonly path: string }
   /** The loss, where the client sends it. */
   | { readonly op: 'loss' }
-  | { readonly op: 'gradient' | 'parameter' }
+  | { readonly op: 'gradient' }
+  /** Where there are none, why: then nothing may read it. */
+  | { readonly op: 'parameter'; readonly absent?: string }
   /** State as it was before this step. */
   | { readonly op: 'slot'; readonly slot: string }
   /** How many elements of the tensor a reduction over these axes joins. */
@@ -50,13 +52,23 @@ export class Expr {
   /** Axes that an `axes` value keeps; for an `element` value all of them. Empty for scalars. */
   readonly kept: readonly number[]
   readonly rank: number
+  /** Of an array, where in the chain its tensor is made; '' for one of the session. Of scalars ''. */
+  readonly at: string
 
-  constructor(node: Node, args: readonly Expr[], extent: Extent, kept: readonly number[], rank: number) {
+  constructor(
+    node: Node,
+    args: readonly Expr[],
+    extent: Extent,
+    kept: readonly number[],
+    rank: number,
+    at = '',
+  ) {
     this.node = node
     this.args = args
     this.extent = extent
     this.kept = kept
     this.rank = rank
+    this.at = at
   }
 
   add(x: Value): Expr {
@@ -179,7 +191,9 @@ function reduce(combine: Combine, x: Expr, over: Axes): Expr {
   if (axes.length === 0 && x.rank > 0) return x
   const kept = x.kept.filter((axis) => !axes.includes(axis))
   const node: Node = { op: 'reduce', combine, axes: named(axes, x.rank) }
-  return new Expr(node, [x], kept.length > 0 ? 'axes' : 'tensor', kept, x.rank)
+  return kept.length > 0
+    ? new Expr(node, [x], 'axes', kept, x.rank, x.at)
+    : new Expr(node, [x], 'tensor', kept, x.rank)
 }
 
 /** An elementwise primitive on values that are broadcast against each other. */
@@ -190,27 +204,50 @@ export function apply(op: Primitive, ...values: readonly Value[]): Expr {
     (a, b) => (order.indexOf(b.extent) > order.indexOf(a) ? b.extent : a),
     'host' as Extent,
   )
+  const at = commonPlace(args)
   if (widest !== 'axes') {
     const kept = widest === 'element' ? range(0, rank) : []
-    return new Expr({ op }, args, widest, kept, rank)
+    return new Expr({ op }, args, widest, kept, rank, at)
   }
   const kept = range(0, rank).filter((axis) => args.some((a) => a.kept.includes(axis)))
-  return new Expr({ op }, args, kept.length === rank ? 'element' : 'axes', kept, rank)
+  return new Expr({ op }, args, kept.length === rank ? 'element' : 'axes', kept, rank, at)
 }
+
+/** Where the tensor is made that the arrays among these are of: only routines go from one to another. */
+function commonPlace(args: readonly Expr[]): string {
+  let found: Expr | undefined
+  for (const x of args) {
+    if (!isArray(x)) continue
+    if (found !== undefined && found.at !== x.at)
+      throw new Error(`Cannot combine arrays of two tensors, those at '${found.at}' and '${x.at}'`)
+    found = x
+  }
+  return found?.at ?? ''
+}
+
+/** Whether a value varies within a tensor. */
+export const isArray = ({ extent }: Pick<Expr, 'extent'>): boolean =>
+  extent === 'axes' || extent === 'element'
 
 export const constant = (value: number): Expr => new Expr({ op: 'constant', value }, [], 'host', [], 0)
 /** `a` where the condition is not 0, else `b`. */
 export const select = (condition: Expr, a: Value, b: Value): Expr => apply('select', condition, a, b)
 
 /** A leaf of the given extent: what a step reads. */
-export function leaf(node: Node, extent: Extent, rank = 0, kept?: readonly number[]): Expr {
-  return new Expr(node, [], extent, kept ?? (extent === 'element' ? range(0, rank) : []), rank)
+export function leaf(node: Node, extent: Extent, rank = 0, kept?: readonly number[], at = ''): Expr {
+  return new Expr(node, [], extent, kept ?? (extent === 'element' ? range(0, rank) : []), rank, at)
 }
 
 /** One number for all tensors, out of one a tensor. */
 export const collect = (combine: Combine, place: string): Expr =>
   new Expr({ op: 'collect', combine, place }, [], 'tree', [], 0)
 
-/** What a routine makes for a tensor. What shapes it is in the routine itself; numbers and arrays are arguments. */
-export const routine = (what: Routine, args: readonly Expr[], rank: number): Expr =>
-  new Expr({ op: 'routine', routine: what }, args, 'element', range(0, rank), rank)
+/**
+ * What a routine makes: an array of this tensor. What shapes it is in the routine itself; numbers and arrays are
+ * arguments, and arrays may be of other tensors.
+ */
+export const routine = (
+  what: Routine,
+  args: readonly Expr[],
+  { rank, at }: { readonly rank: number; readonly at?: string },
+): Expr => new Expr({ op: 'routine', routine: what }, args, 'element', range(0, rank), rank, at)

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { type BodyTerms, readBody } from './body.ts'
-import { type Packable, pack, packr } from './pack.ts'
+import { type Packable, pack, unpack } from './pack.ts'
 import { checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
 import type { Server } from './services.ts'
@@ -20,7 +20,7 @@ export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
     if (request.is404) return undefined
     const bytes = await readBody(request.raw, stream, { ...terms, load: request.load })
     if (bytes.length > 0) checkPlain(bytes)
-    return decode(bytes, 'msgpack', (plain) => packr.unpack(plain))
+    return decode(bytes, 'msgpack', unpack)
   })
   app.addContentTypeParser('application/json', async (request: FastifyRequest, stream: IncomingMessage) => {
     if (request.is404) return undefined

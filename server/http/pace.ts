@@ -25,8 +25,13 @@ export class Pace {
   watch(moved: () => number, stalled: () => void): () => void {
     const watched = { moved, stalled, since: this.#now(), at: moved() }
     this.#watched.add(watched)
-    this.#timer ??= setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
+    this.#timer ??= this.#start()
     return () => this.#watched.delete(watched)
+  }
+
+  /** Apart from what is watched: a timer that is made beside it would hold it for as long as it runs. */
+  #start(): NodeJS.Timeout {
+    return setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
   }
 
   #check(): void {

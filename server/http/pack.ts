@@ -4,6 +4,17 @@ import { sizeOf } from '../turns.ts'
 /** Plain msgpack only: no records, no extensions; `bin` is a view of the body. */
 export const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 
+const nil = Uint8Array.of(0xc0)
+
+/** Decode a body. What the decoder reads last it holds on to: let that be nothing. */
+export function unpack(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes)
+  } finally {
+    packr.unpack(nil)
+  }
+}
+
 /** A `bin` of msgpack made of pieces, which stay where they are. */
 export class Bin {
   readonly pieces: readonly Uint8Array[]

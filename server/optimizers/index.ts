@@ -16,6 +16,7 @@ import { cocob } from './cocob.ts'
 import { dog } from './dog.ts'
 import { dowg } from './dowg.ts'
 import { fromage } from './fromage.ts'
+import { galore } from './galore.ts'
 import { lamb } from './lamb.ts'
 import { lars } from './lars.ts'
 import { lbfgs } from './lbfgs.ts'
@@ -61,6 +62,7 @@ export const optimizers: readonly Entry[] = [
   dog,
   dowg,
   fromage,
+  galore,
   lamb,
   lars,
   lbfgs,

@@ -47,7 +47,7 @@ others: adamw(adam_learning_rate, adam_b1, adam_b2, eps, adam_eps_root, weight_d
     adam_eps_root: keywordOnly(number(0)),
     adam_weight_decay: keywordOnly(rate(0)),
     adam_learning_rate: keywordOnly(optionalRate()),
-    muon_weight_dimension_numbers: keywordOnly(dimensions()),
+    muon_weight_dimension_numbers: keywordOnly(dimensions('MuonDimensionNumbers')),
     consistent_rms: keywordOnly(optional(number())),
   },
   refuse: tooFewSteps,

@@ -1,4 +1,5 @@
 import type { Dtype } from '../../schemas/index.ts'
+import { declaredIn } from '../compiler/plan.ts'
 import { Converter } from '../engines/dtypes.ts'
 import type { Engine, Replica, SavedPiece, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
@@ -83,6 +84,7 @@ export class Live {
   readonly options: Float64Array
   readonly stateBytes: number
   readonly history: History
+  readonly #mostEntries: number
   readonly #workshop: Workshop
   #replica: Replica | undefined
   #at: Position
@@ -108,6 +110,9 @@ export class Live {
     this.options = Float64Array.from(program.plan.options.values())
     this.stateBytes = workshop.engine.stateBytes(program.plan)
     this.history = new History(program.plan)
+    // Sessions that step together are not to write their snapshots together: each has its own, somewhat smaller, number.
+    const own = Number.parseInt(stored.incarnation.slice(0, 2), 16) / 256
+    this.#mostEntries = workshop.budget.entries - Math.floor((own * workshop.budget.entries) / 8)
     this.#at = { seq: 0, id: stored.incarnation, step: 0 }
     this.#settled = this.#at
   }
@@ -157,7 +162,7 @@ export class Live {
     for await (const entry of ahead(this.#workshop.store.entries(this.key, this.#at.seq))) {
       if (until !== undefined && entry.seq > until.seq) break
       if (entry.previous !== this.#at.id) return false
-      const { event, numerics } = readEvent(entry, this.program.plan.tensors)
+      const { event, numerics } = readEvent(entry, declaredIn(this.program.plan))
       const { reply } = until ?? {}
       await this.fold(entry, event, numerics, entry.step === reply?.step ? reply.ask : undefined)
     }
@@ -245,7 +250,7 @@ export class Live {
     const { budget, engine, store, warn } = this.#workshop
     const { entries, bytes } = this.journal
     const limit = Math.max(budget.bytes, budget.states * this.stateBytes)
-    const outgrown = entries >= budget.entries || bytes + bytesToCome > limit
+    const outgrown = entries >= this.#mostEntries || bytes + bytesToCome > limit
     const due = this.started && (outgrown || this.#foreign)
     if (!due || this.#saving !== undefined) return
     const saved = await this.#replicaOrThrow().save()

@@ -39,11 +39,11 @@ u = g + √(eta / t^gamma) · normal(kᵢ)`,
     const [high, low] = wordsOf(key ?? seed ?? 0)
     return { count: counter(), rng_key_0: scalar(high), rng_key_1: scalar(low) }
   },
-  update(g, { eta, gamma }, { count, rng_key_0, rng_key_1 }, { tree }) {
+  update(g, { eta, gamma }, { count, rng_key_0, rng_key_1 }, { tensor, tree }) {
     const t = count.add(1)
     const key = [rng_key_0, rng_key_1] as const
     const [next, sample] = [splitKey(key, constant(0)), splitKey(key, constant(1))]
-    const noise = routine({ name: 'normal' }, splitKey(sample, tree.ordinal()), g.rank)
+    const noise = routine({ name: 'normal' }, splitKey(sample, tree.ordinal()), tensor)
     const u = g.add(noise.mul(eta.div(t.pow(gamma)).sqrt()))
     return [u, { count: t, rng_key_0: next[0], rng_key_1: next[1] }]
   },

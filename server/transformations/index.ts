@@ -53,6 +53,7 @@ import { scaleByBelief } from './scale_by_belief.ts'
 import { scaleByCocob } from './scale_by_cocob.ts'
 import { scaleByDistanceOverGradients } from './scale_by_distance_over_gradients.ts'
 import { scaleByFactoredRms } from './scale_by_factored_rms.ts'
+import { scaleByGalore } from './scale_by_galore.ts'
 import { scaleByLbfgs } from './scale_by_lbfgs.ts'
 import { scaleByLearningRate } from './scale_by_learning_rate.ts'
 import { scaleByLion } from './scale_by_lion.ts'
@@ -136,6 +137,7 @@ export const transformations: readonly Entry[] = [
   scaleByCocob,
   scaleByDistanceOverGradients,
   scaleByFactoredRms,
+  scaleByGalore,
   scaleByLbfgs,
   scaleByLearningRate,
   scaleByLion,

@@ -34,7 +34,7 @@ u = X    adaptive: ⟨m̂, X⟩ · X`,
     nesterov: keywordOnly(flag(true)),
     adaptive: keywordOnly(flag(false)),
     preconditioning: keywordOnly(choice(preconditionings, 'frobenius')),
-    weight_dimension_numbers: keywordOnly(dimensions()),
+    weight_dimension_numbers: keywordOnly(dimensions('MuonDimensionNumbers')),
   },
   refuse: tooFewSteps,
   state: ({ mu_dtype }) => ({ count: counter(), mu: zeros(mu_dtype) }),
@@ -48,7 +48,7 @@ u = X    adaptive: ⟨m̂, X⟩ · X`,
       steps: ns_coeffs.steps ?? ns_steps,
       preconditioning: how.preconditioning,
     } as const
-    const x = routine(what, [mHat, eps, ...ns_coeffs.numbers], g.rank)
+    const x = routine(what, [mHat, eps, ...ns_coeffs.numbers], tensor)
     return [how.adaptive ? x.mul(mHat.mul(x).sum()) : x, { count: t, mu: m }]
   },
 })

@@ -45,10 +45,11 @@ u = b1 · x + (1 − b1) · z − y`,
     const z0 = select(step_count.eq(1), round(y), state.z)
     const [v, after] = inner.update(g)
     const z = round(z0.add(v))
-    const x0 = y.sub(part(z0)).div(b1)
-    const x = x0.mul(c.neg().add(1)).add(z.mul(c))
     evaluate(select(step_count.eq(1), y, y.sub(state.z.mul(b1.neg().add(1))).div(b1)))
-    const u = x.mul(b1).add(part(z)).sub(y)
+    // The formula's u without its x, whose y would be subtracted again: a step is far smaller than a parameter.
+    const moved = state_dtype === 'BF16' ? part(z).sub(part(z0)) : v.mul(b1.neg().add(1))
+    const apart = state_dtype === 'BF16' ? z.mul(b1).add(part(z0)).sub(y) : z0.sub(y).add(v.mul(b1))
+    const u = apart.mul(c).add(moved)
     return [u, { weight_sum: sum, step_count: step_count.add(1), max_lr, z }, { inner: after }]
   },
 })

@@ -13,6 +13,8 @@ const known = {
   lbfgs: { parameter: 22, session: 11 },
   sm3: { parameter: 1, row: 1, column: 1 },
   adafactor: { row: 1, column: 1, session: 1 },
+  // The projector, and two moments for each number of the projection.
+  galore: { row: 128, column: 256, session: 2 },
   novograd: { parameter: 1, tensor: 1, session: 1 },
   reduce_on_plateau: { session: 6 },
 }

@@ -92,7 +92,6 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ],
   ['lbfgs(0.1, linesearch=scale_by_zoom_linesearch(20))', /scale_by_zoom_linesearch, .* only the client can/],
   ['scale_by_lbfgs(65)', /memory_size .*expected an integer from 1 to 64/],
-  ['galore(1e-3)', /declare the small matrices as the tensors/],
   ['projection_halfspace(1.0)', /a vector as large as all parameters/],
 ]
 

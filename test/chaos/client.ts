@@ -7,10 +7,12 @@ import type { Tally } from './tally.ts'
 
 export type Answer = Awaited<ReturnType<typeof exchange>>
 
-/** Within this a request is answered, if only that it cannot be taken now. */
-const answerLimit = 30_000
+/** Within this a request is answered, if only that it cannot be taken now: where others have the processors, late. */
+const answerLimit = 60_000
 /** Within this one of its retries is taken. */
-const takenLimit = 60_000
+const takenLimit = 180_000
+/** Of how many attempts is told how they ended, when none is taken. */
+const told = 20
 /** What is worth a retry, by the protocol. */
 const retryable: ReadonlySet<unknown> = new Set(['store_unavailable', 'step_open', 'overloaded'])
 
@@ -36,10 +38,12 @@ export class Client {
     const start = Date.now()
     this.#since = start
     let lost = false
+    const attempts: string[] = []
     for (;;) {
       const place = this.#places[this.random.below(this.#places.length)]
       assert.ok(place && !place.stopped, `${method} ${path} is not needed any more`)
       const { life } = place
+      const since = Date.now()
       const answer = await this.#once(`${place.url}${path}`, method, body)
       if (life !== undefined && answer !== undefined) place.answered(life)
       else if (life !== undefined) {
@@ -58,7 +62,11 @@ export class Client {
         this.#tally.slowest = Math.max(this.#tally.slowest, Date.now() - start)
         return answer
       }
-      assert.ok(Date.now() - start < takenLimit, `${method} ${path} is not taken after ${takenLimit} ms`)
+      attempts.push(`${answer?.body.code ?? 'broken'} after ${Date.now() - since} ms`)
+      assert.ok(
+        Date.now() - start < takenLimit,
+        `${method} ${path} is not taken after ${takenLimit} ms: ${attempts.slice(-told).join(', ')}`,
+      )
       await sleep(5 + this.random.below(40))
     }
   }

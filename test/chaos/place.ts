@@ -85,7 +85,18 @@ const portOf = ({ url }: ServerProcess) => Number(new URL(url).port)
 /** Few live long enough for optimized code to pay: without, they start in two thirds of the time. */
 const flags = ['--no-opt']
 
-const launch = (store: Wire) => {
+/** How often one is started that ends because Redis does not answer it. */
+const starts = 5
+
+/** As whoever keeps a server running does. */
+async function launch(store: Wire): Promise<ServerProcess> {
   const url = `redis://127.0.0.1:${store.port}`
-  return ServerProcess.start({ STEPD_STORE: url, STEPD_ENGINE: 'wasm', STEPD_LOG_LEVEL: 'info' }, flags)
+  for (let start = 1; ; start++) {
+    try {
+      const env = { STEPD_STORE: url, STEPD_ENGINE: 'wasm', STEPD_LOG_LEVEL: 'info' }
+      return await ServerProcess.start(env, flags)
+    } catch (error) {
+      if (start === starts || !/Cannot connect: Redis/.test(String(error))) throw error
+    }
+  }
 }

@@ -72,6 +72,38 @@ test('no number and no size shapes a plan', () => {
   assert.deepEqual(shape('chain(clip(9.0), centralize(), adam(5.0))'), one)
   const larger = tensors.map(({ name, shape: s, rank }) => ({ name, rank, shape: s.map((d) => d * 3) }))
   assert.deepEqual(shape('chain(clip(1.0), centralize(), adam(1e-3))', larger), one)
+  assert.deepEqual(shape('galore(9.0, 2, scale=0.5)', larger), shape('galore(0.1, 1)'))
+})
+
+test('tensors that are made of others follow those of the session, a group for each that follows one', () => {
+  const of = [...tensors, { name: 'n', shape: [2, 9], rank: 2 }, { name: 'tall', shape: [7, 3], rank: 2 }]
+  const plan = planOf('chain(clip(1.0), galore(1e-3, 2, base_optimizer=sm3(1.0)))', { of, keep: true })
+  assert.equal(plan.declared, 6)
+  assert.deepEqual(
+    plan.tensors.slice(6).map(({ name, at, shape }) => [name, at, shape]),
+    [
+      ['m', '1.scale_by_galore.projector', [7, 2]],
+      ['m', '1.inner', [3, 2]],
+      ['n', '1.scale_by_galore.projector', [9, 2]],
+      ['n', '1.inner', [2, 2]],
+      ['tall', '1.scale_by_galore.projector', [7, 2]],
+      ['tall', '1.inner', [2, 3]],
+    ],
+  )
+  assert.deepEqual(
+    plan.groups.map((group) => group.tensors),
+    [[0], [1], [2, 4], [6, 8], [7, 9], [3], [5], [10], [11]],
+  )
+  const sizes = new Map(plan.state.map((piece) => [pieceName(plan, piece), piece.size]))
+  const own = {
+    '1.inner.scale_by_sm3.mu_0/m': 3,
+    '1.inner.scale_by_sm3.mu_1/m': 2,
+    '1.inner.scale_by_sm3.nu/m': 6,
+    '1.scale_by_galore.projector/m': 14,
+    'params/m': 21,
+  }
+  for (const [name, size] of Object.entries(own)) assert.equal(sizes.get(name), size, name)
+  assert.equal([...sizes.keys()].filter((name) => name.endsWith('/m')).length, 5)
 })
 
 test('state is named by its place in the chain, its transformation and its slot', () => {

@@ -24,6 +24,7 @@ const chains = {
   adafactor: 'adafactor(1e-2, min_dim_size_to_factor=3)',
   sm3: 'sm3(0.1)',
   muon: 'muon(1e-2)',
+  galore: 'galore(1e-2, 2, 200)',
   noisy_sgd: 'noisy_sgd(0.1, key=1)',
   centralize_adaptive_grad_clip: 'chain(centralize(), adaptive_grad_clip(0.1))',
   clip_centralize_adam: 'chain(clip(1.0), centralize(), adam(1e-3))',

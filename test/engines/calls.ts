@@ -1,18 +1,14 @@
 import { type Catalogued, catalogue } from '../../server/chains/catalogue.ts'
+import { cosine, type Minimizing, minimizing } from './minimizing.ts'
 
 /** One entry of the catalogue, as the properties of all of them are tested. */
 export interface Row {
   readonly entry: Catalogued
   /** A chain that makes use of it. */
   readonly chain: string
-  /** For an optimizer, how it minimizes each function. */
-  readonly minimizes?: Readonly<Record<Minimized, string>>
+  readonly minimizes: Minimizing
 }
 
-export type Minimized = 'quadratic' | 'rosenbrock'
-
-/** A learning rate that falls to 0 in 400 or 1 500 steps, for updates of a size that does not. */
-const cosine = (rate: number, steps = 400) => `cosine_decay_schedule(${rate}, ${steps})`
 const both = (call: string) => [call, call] as const
 
 /** For each optimizer, what minimizes the quadratic function and what Rosenbrock's. */
@@ -35,6 +31,10 @@ const optimizers: Readonly<Record<string, readonly [quadratic: string, rosenbroc
   dog: both('dog(1.0)'),
   dowg: both('dowg(0.3)'),
   fromage: [`fromage(${cosine(0.1)})`, `fromage(${cosine(0.1, 1500)})`],
+  galore: [
+    "galore(0.1, 2, 10, weight_dimension_numbers={'ndim(4)': ((0, 1, 2), 3), '**': None})",
+    'galore(0.1)',
+  ],
   lamb: [`lamb(${cosine(0.1)})`, `lamb(${cosine(0.1, 1500)})`],
   lars: ['lars(1.0)', 'lars(0.3)'],
   lbfgs: both('lbfgs(0.1, linesearch=None)'),
@@ -93,6 +93,7 @@ const calls: Readonly<Record<string, string>> = {
   sam: 'sam(sgd(0.1, momentum=0.9), chain(clip_by_global_norm(1.0), sgd(0.05)))',
   scale: 'scale(-0.5)',
   scale_by_factored_rms: 'scale_by_factored_rms(min_dim_size_to_factor=2)',
+  scale_by_galore: 'scale_by_galore(2, 2)',
   scale_by_learning_rate: 'scale_by_learning_rate(linear_schedule(0.1, 0.0, 4))',
   scale_by_madgrad: 'scale_by_madgrad(0.1)',
   scale_by_muon: 'masked(scale_by_muon(), ndim(2))',
@@ -126,7 +127,7 @@ const calls: Readonly<Record<string, string>> = {
 /**
  * Every entry of the catalogue.
  *
- * @throws where the tables above lack one
+ * @throws where a table lacks one
  */
 export const rows = (): readonly Row[] => [...catalogue.values()].map(rowOf)
 
@@ -143,5 +144,8 @@ function rowOf(entry: Catalogued): Row {
   const call = calls[name] ?? (kind === 'transformation' && required.length === 0 ? `${name}()` : undefined)
   if (call === undefined)
     throw why(`add a call of it to calls, with ${required.join(', ') || 'what it needs'}`)
-  return { entry, chain: call }
+  const minimizes = minimizing[name]
+  if (minimizes === undefined)
+    throw new Error(`test/engines/minimizing.ts has no row for ${name}: add chains of it that minimize`)
+  return { entry, chain: call, minimizes }
 }

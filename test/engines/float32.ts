@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
-import type { Plan } from '../../server/compiler/plan.ts'
+import { declaredIn, type Plan } from '../../server/compiler/plan.ts'
 import { narrow, widen } from '../../server/engines/dtypes.ts'
 import type { Engine } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
@@ -70,9 +70,9 @@ function planOf({ chain, tensors }: Vector): Plan {
   return compile(record(readChain(chain), shaped, { keep: false, stats: false }))
 }
 
-function parts({ tensors }: Plan, values: Float64Array, dtype: 'F32' | 'F64'): Uint8Array[] {
+function parts(plan: Plan, values: Float64Array, dtype: 'F32' | 'F64'): Uint8Array[] {
   let from = 0
-  return tensors.map(({ shape }) => {
+  return declaredIn(plan).map(({ shape }) => {
     const size = shape.reduce((n, d) => n * d, 1)
     from += size
     return narrow(values.subarray(from - size, from), dtype)

@@ -6,7 +6,7 @@ import { type Dtype, narrow, widen } from '../../server/engines/dtypes.ts'
 import type { Engine, Replica, Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { wasmEngine } from '../../server/engines/wasm/engine.ts'
-import { type Minimized, rows } from './calls.ts'
+import { rows } from './calls.ts'
 
 // What holds for the whole catalogue, whatever the formula: one table, every entry through every property.
 
@@ -99,61 +99,6 @@ class Runner {
 
 const table = rows()
 
-describe('optimizers minimize', () => {
-  const functions = {
-    quadratic: {
-      of: shapes.slice(0, 2),
-      steps: 400,
-      value: (x: Float64Array) => x.reduce((sum, v, i) => sum + (v - Math.cos(i)) ** 2 / 2, 0),
-      gradient: (x: Float64Array) => x.map((v, i) => v - Math.cos(i)),
-      start: (n: number) => Float64Array.from({ length: n }, (_, i) => 5 * Math.sin(3 * i)),
-    },
-    rosenbrock: {
-      of: [{ name: 'xy', shape: [2] }],
-      steps: 1500,
-      value: ([x = 0, y = 0]: Float64Array) => (1 - x) ** 2 + 100 * (y - x * x) ** 2,
-      gradient: ([x = 0, y = 0]: Float64Array) =>
-        Float64Array.of(2 * (x - 1) - 400 * x * (y - x * x), 200 * (y - x * x)),
-      start: () => Float64Array.of(0.3, -0.2),
-    },
-  }
-
-  /** The function's value at the end, as a share of that at the start; parameters are kept by the server. */
-  async function remains(chain: string, name: Minimized): Promise<number> {
-    const { of, steps, value, gradient, start } = functions[name]
-    const tensors = of.map(({ name, shape }) => ({ name, shape, rank: shape.length }))
-    const plan = compile(record(readChain(chain), tensors, { keep: true, stats: false }))
-    const options = Float64Array.from(plan.options.values())
-    const ends = of.map((_, i) => of.slice(0, i + 1).reduce((n, tensor) => n + sizeOf(tensor), 0))
-    const split = (x: Float64Array): Tensors => ({
-      dtype: 'F64',
-      parts: ends.map((end, i) => narrow(x.subarray(ends[i - 1] ?? 0, end), 'F64')),
-    })
-    let x: Float64Array = start(ends.at(-1) ?? 0)
-    const before = value(x)
-    const replica = await reference.open(plan, { options, parameters: split(x) })
-    const want = { dtype: 'F64', of: 'params' } as const
-    for (let step = 0; step < steps; step++) {
-      const input = { plan, options, loss: value(x), gradients: split(gradient(x)), want }
-      const { parts = [] } = await replica.step(input)
-      x = widen({ dtype: 'F64', bytes: Buffer.concat(parts) })
-    }
-    return value(x) / before
-  }
-
-  for (const { entry, minimizes } of table) {
-    for (const [name, chain] of Object.entries(minimizes ?? {})) {
-      test(`${entry.name}: ${name}`, async () => {
-        const left = await remains(chain, name as Minimized)
-        assert.ok(
-          left < 0.01,
-          `${chain} leaves ${left} of the ${name} function's value, expected less than 0.01`,
-        )
-      })
-    }
-  }
-})
-
 describe('gradients that are all zero leave everything finite', () => {
   /** Where Optax gives NaN too. */
   const notFinite: Readonly<Record<string, string>> = {
@@ -198,19 +143,23 @@ describe('masked: those masked out pass as they are, the others get what they ge
   const some = shapes.filter(({ name }) => meant.includes(name))
   for (const { entry, chain } of table) {
     test(entry.name, async () => {
-      const whole = new Runner(reference, `masked(${chain}, ${JSON.stringify(meant)})`)
-      const alone = new Runner(reference, chain, some)
-      for (let n = 1; n <= 4; n++) {
-        const updates = await whole.step(n)
-        const expected = await alone.step(n)
-        shapes.forEach((tensor, i) => {
-          const at = some.indexOf(tensor)
-          assert.deepEqual(
-            updates[i],
-            at < 0 ? numbers(tensor, n) : expected[at],
-            `${tensor.name}, step ${n}`,
-          )
-        })
+      for (const engine of [reference, wasm]) {
+        const whole = new Runner(engine, `masked(${chain}, ${JSON.stringify(meant)})`)
+        const alone = new Runner(engine, chain, some)
+        for (let n = 1; n <= 4; n++) {
+          const updates = await whole.step(n)
+          const expected = await alone.step(n)
+          shapes.forEach((tensor, i) => {
+            const at = some.indexOf(tensor)
+            assert.deepEqual(
+              updates[i],
+              at < 0 ? numbers(tensor, n) : expected[at],
+              `${tensor.name} on ${engine.name}, step ${n}`,
+            )
+          })
+        }
+        await whole.close()
+        await alone.close()
       }
     })
   }
@@ -220,15 +169,35 @@ describe('MultiSteps of equal gradients is one step', () => {
   for (const { entry, chain } of table) {
     test(entry.name, async () => {
       const k = 3
-      const micro = new Runner(reference, `MultiSteps(${chain}, ${k})`)
-      const whole = new Runner(reference, chain)
-      for (let n = 1; n <= 3; n++) {
-        const gradient = (tensor: Shapes[number]) => numbers(tensor, n)
-        const updates: Float64Array[][] = []
-        for (let i = 0; i < k; i++) updates.push(await micro.step(n, gradient))
-        for (const values of updates.slice(0, -1).flat()) assert.ok(values.every((x) => x === 0))
-        assert.deepEqual(updates.at(-1), await whole.step(n), `step ${n}`)
+      for (const engine of [reference, wasm]) {
+        const micro = new Runner(engine, `MultiSteps(${chain}, ${k})`)
+        const whole = new Runner(engine, chain)
+        for (let n = 1; n <= 3; n++) {
+          const updates: Float64Array[][] = []
+          for (let i = 0; i < k; i++) updates.push(await micro.step(n))
+          for (const values of updates.slice(0, -1).flat()) assert.ok(values.every((x) => x === 0))
+          assert.deepEqual(updates.at(-1), await whole.step(n), `${engine.name}, step ${n}`)
+        }
+        await micro.close()
+        await whole.close()
       }
+    })
+  }
+})
+
+describe('a constant schedule is what the number is', () => {
+  /** What else a call must have. */
+  const more: Readonly<Record<string, string>> = {
+    lbfgs: ', linesearch=None',
+    schedule_free: ', base_optimizer=sgd(0.1)',
+  }
+  for (const { entry } of table) {
+    if (entry.options.learning_rate?.type.includes('| schedule') !== true) continue
+    test(entry.name, async () => {
+      const at = (rate: string) =>
+        new Runner(reference, `${entry.name}(learning_rate=${rate}${more[entry.name] ?? ''})`)
+      const [number, schedule] = [at('0.3'), at('constant_schedule(0.3)')] as const
+      for (let n = 1; n <= 4; n++) assert.deepEqual(await schedule.step(n), await number.step(n), `step ${n}`)
     })
   }
 })

@@ -50,6 +50,35 @@ const cases: readonly { readonly chain: string; readonly shapes: Shapes; readonl
     shapes: cubes,
     tolerance: 2e-4,
   },
+  { chain: 'scale_by_galore(3, 2, 0.5, trace(0.9))', shapes: others, tolerance: 1e-5 },
+  {
+    chain: 'scale_by_galore(200, 1, base_optimizer=scale_by_adam(eps=1.0))',
+    shapes: others,
+    tolerance: 1e-5,
+  },
+  {
+    chain:
+      'chain(centralize(), scale_by_galore(20, 2, base_optimizer=clip_by_global_norm(1.0)), centralize())',
+    shapes: matrices,
+    tolerance: 1e-5,
+  },
+  {
+    chain:
+      'scale_by_galore(5, 2, 1.0, chain(scale_by_galore(2, 1, 1.0, trace(0.5)), sgd(0.1, momentum=0.9)))',
+    shapes: matrices,
+    tolerance: 1e-5,
+  },
+  {
+    chain: 'scale_by_galore(2, 2, 1.0, sgd(0.1), GaLoreDimensionNumbers((0, -1), [1]))',
+    shapes: { cube: [3, 6, 2] },
+    tolerance: 1e-5,
+  },
+  {
+    chain:
+      'galore(0.1, 4, 2, base_optimizer=trace(0.5), weight_dimension_numbers={"conv": ((2, 0), (3, 1)), "*": None})',
+    shapes: cubes,
+    tolerance: 1e-5,
+  },
 ]
 
 const want = { dtype: 'F32', of: 'updates' } as const
@@ -145,7 +174,12 @@ test('wasm: the same bytes of routines whatever the number of threads', async ()
   const results = await Promise.all(
     [1, 2, 3].map(async (threads) => {
       const engine = wasmEngine({ threads })
-      const updates = await run(engine, 'chain(add_noise(1.0, 0.5, 1), scale_by_muon())', shapes, 2)
+      const updates = await run(
+        engine,
+        'chain(add_noise(1.0, 0.5, 1), scale_by_muon(), galore(1.0, 9, 2))',
+        shapes,
+        2,
+      )
       await engine.close()
       return updates
     }),
@@ -154,8 +188,45 @@ test('wasm: the same bytes of routines whatever the number of threads', async ()
   assert.deepEqual(results[2], results[0])
 })
 
+test('wasm: who waits for no singular vectors is not kept waiting by those of others', async () => {
+  const engine = wasmEngine({ threads: 1 })
+  const ended: string[] = []
+  const step = async (chain: string, length: number) => {
+    await run(engine, chain, { w: [length, length] }, 1)
+    ended.push(chain)
+  }
+  const slow = step('scale_by_galore(8)', 500)
+  await step('scale_by_lion()', 500)
+  await slow
+  await engine.close()
+  assert.deepEqual(ended, ['scale_by_lion()', 'scale_by_galore(8)'])
+})
+
 test('tensors that a routine cannot be for are refused when the chain is recorded', () => {
   const refused = (chain: string, shape: readonly number[]) => () => planOf(chain, { x: shape })
+  const galore = (numbers: string) =>
+    `galore(0.1, weight_dimension_numbers=GaLoreDimensionNumbers(${numbers}))`
+  assert.throws(refused(galore('0, 1'), [3, 4, 5]), /axes 0,1 of the tensor x are not all of its 3/)
+  assert.throws(refused(galore('0, (1, 2, 3)'), [3, 4, 5]), /x of rank 3 has no axis 3/)
+  assert.throws(
+    refused(galore('0, (0, 1, 2)'), [3, 4, 5]),
+    /axes 0, 0, 1, 2 of the tensor x .* are not different/,
+  )
+  assert.throws(
+    refused('galore(0.1)', [2 ** 14, 2 ** 13]),
+    /x is a matrix of 16384 × 8192: .* say None of it/,
+  )
+  for (const shape of [[3], [3, 4]]) {
+    const blind = /The base optimizer of scale_by_galore is given no parameters: put what needs them/
+    for (const base of [
+      'adamw(0.1)',
+      'chain(clip(1.0), add_decayed_weights(0.0))',
+      'lookahead(sgd(1.0), 2, 0.5)',
+      'prodigy()',
+    ])
+      assert.throws(refused(`galore(0.1, base_optimizer=${base})`, shape), blind)
+    assert.doesNotThrow(refused('galore(0.1, weight_decay=0.1, base_optimizer=flatten(adam(1.0)))', shape))
+  }
   assert.throws(refused('scale_by_muon()', [3]), /x of rank 1 is no matrix/)
   assert.throws(refused('scale_by_muon()', [3, 4, 5]), /x of rank 3 is no matrix/)
   const numbers = 'scale_by_muon(weight_dimension_numbers=MuonDimensionNumbers(0, 3))'

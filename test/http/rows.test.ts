@@ -167,6 +167,7 @@ test('a chain that cannot treat rows alone says why; other tensors may still com
   for (const [chain, reason] of [
     ['add_noise(0.1, 0.5)', /rows of embedding alone, because normal is computed from the tensor as a whole/],
     ['sm3(0.1)', /it takes the max over rows: send all of grads.embedding/],
+    ['galore(0.1, 1)', /because singular_vectors is computed from the tensor as a whole/],
     ['lookahead(sgd(0.1), 2, 0.5)', /because lookahead.slow becomes the parameters/],
   ] as const) {
     const id = chain.slice(0, 3)

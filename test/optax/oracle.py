@@ -4,8 +4,8 @@
 
 Arrays are base64 of little-endian float64. Parameters after a step are those before it plus the update, in float32.
 `moved` says for each step how far the update goes when all gradients and parameters move by one unit in their last
-place, of `float32` and of `float64`. With `updates` in the request the answer is `moved` alone: how far Optax in float32 is
-from those updates.
+place, of `float32` and of `float64`. With `updates` in the request the answer is `moved` alone: how far Optax in
+float32 is from those updates.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ import functools
 import json
 import sys
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "vectors"))
 
+# First of all: it sets what JAX reads when it is imported.
+from generate import decode, encode, pack, started, transformation_of, unpack, widen
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from adapters import Shapes
-from generate import decode, encode, pack, started, transformation_of, unpack, widen
 
 cond, fori_loop, scan = jax.lax.cond, jax.lax.fori_loop, jax.lax.scan
 
@@ -76,6 +79,15 @@ def shifted(values: np.ndarray, dtype: type[np.floating], rng: np.random.Generat
     return np.where(values == 0, values, np.nextafter(values.astype(dtype), toward).astype(np.float64))
 
 
+def chance(request: dict[str, Any], draw: int) -> np.random.Generator:
+    """The same for a chain wherever it comes among others."""
+    return np.random.default_rng([zlib.crc32(request["chain"].encode()), zlib.crc32(request["params"].encode()), draw])
+
+
+def farthest(distances: list[float | None]) -> float | None:
+    return None if None in distances else max(d for d in distances if d is not None)
+
+
 def distance(one: np.ndarray, other: np.ndarray) -> float | None:
     """Over what is finite; None where that is not the same."""
     finite = np.isfinite(other)
@@ -105,7 +117,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
     def beside(dtype: type[np.floating], draw: int) -> tuple[type[np.floating], np.random.Generator, Run]:
         """A run on inputs that moved."""
-        rng = np.random.default_rng([request["id"], draw])
+        rng = chance(request, draw)
         state = widen(transformation.init(unpack(shifted(params, dtype, rng), shapes)))
         return dtype, rng, Run(transformation, state, shapes)
 
@@ -121,21 +133,29 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             own = run.step(shifted(gradient, dtype, rng), shifted(params, dtype, rng), loss)
             distances[dtype.__name__].append(distance(own, update))
         for dtype, found in distances.items():
-            moved[dtype].append(None if None in found else max(found))
+            moved[dtype].append(farthest(found))
         params = after(params, update)
     return {"updates": updates, "moved": moved}
 
 
 def narrow(request: dict[str, Any]) -> dict[str, Any]:
-    """The same inputs in float32, as Optax is mostly used."""
+    """Optax in float32, as it is mostly used: on the same inputs, and on some that moved, for roundings are chance."""
     shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
     params, updates = decode(request["params"]), [decode(u) for u in request["updates"]]
     away: list[float | None] = []
     with jax.enable_x64(False):
         transformation = transformation_of(request["chain"], shapes)
-        run = Run(transformation, transformation.init(unpack(params, shapes)), shapes)
+
+        def beside(move: Callable[[np.ndarray], np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], Run]:
+            return move, Run(transformation, transformation.init(unpack(move(params), shapes)), shapes)
+
+        moves = [functools.partial(shifted, dtype=np.float32, rng=chance(request, draw)) for draw in (3, 4)]
+        runs = [beside(np.copy), *map(beside, moves)]
         for packed, loss, update in zip(request["gradients"], request["losses"], updates, strict=True):
-            away.append(distance(run.step(decode(packed), params, loss), update))
+            gradient = decode(packed)
+            away.append(
+                farthest([distance(run.step(move(gradient), move(params), loss), update) for move, run in runs])
+            )
             params = after(params, update)
     return {"moved": {"float32": away}}
 

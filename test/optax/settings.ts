@@ -101,6 +101,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   pct_start: ['0.3', '0.5'],
   peak_value: ['0.1', '1.0'],
   power: ['0.5', '1', '2.0'],
+  rank: ['1', '2', '128'],
   reps_rel: ['1e-3', '0.1'],
   rho: ['0.5', '0.9', '0.99'],
   rtol: ['0.0', '1e-4', '0.3'],
@@ -120,6 +121,8 @@ const values: Readonly<Record<string, readonly string[]>> = {
   transition_begin: ['0', '2'],
   transition_steps: ['1', '4', '20'],
   trust_coefficient: ['1e-3', '0.1', '1.0'],
+  // Longer than the steps taken: moments outlast the vectors that they belong to, whose signs and order may be free.
+  update_proj_gap: ['6', '200'],
   upper: ['0.25', '1.0'],
   value: ['0.0', '0.1', '1.0'],
   warmup_steps: ['0', '2', '4'],

@@ -11,6 +11,7 @@ const chains = [
   'chain(clip_by_global_norm(1.0), adamw(linear_schedule(0.1, 0.0, 20), mu_dtype=jnp.bfloat16))',
   'adafactor(0.1, min_dim_size_to_factor=2, momentum=0.9)',
   'sm3(0.1)',
+  'galore(0.1, 2, 3, weight_decay=0.1)',
   'noisy_sgd(0.1)',
   'prodigy(0.1)',
   'MultiSteps(chain(centralize(), novograd(0.1)), 3)',

@@ -155,6 +155,25 @@ CHAINS: dict[str, dict[str, str]] = {
             ' {"bias": False, "conv": True, "dense": False, "embed": True, "gain": True})'
         ),
     },
+    "scale_by_galore": {
+        "default": "scale_by_galore()",
+        "rank": "scale_by_galore(2)",
+        "one": "scale_by_galore(rank=1, scale=0.5)",
+        "gap": "scale_by_galore(2, 3)",
+        "trace": "scale_by_galore(2, 2, 0.25, trace(0.9))",
+        "stateless": "scale_by_galore(1, 4, base_optimizer=scale_by_sign())",
+        "chain": "scale_by_galore(2, 3, base_optimizer=chain(clip_by_global_norm(1.0), scale_by_adam(b1=0.8, nesterov=True)))",
+        "rows": 'scale_by_galore(2, 3, base_optimizer=chain(centralize(), masked(scale_by_sm3(), {"gain": False, "**": True})))',
+        "bfloat16": "scale_by_galore(2, base_optimizer=scale_by_adam(mu_dtype=jnp.bfloat16))",
+        "noise": "scale_by_galore(2, base_optimizer=add_noise(0.1, 0.55, 3))",
+        "nested": "scale_by_galore(2, 2, base_optimizer=scale_by_galore(1, 3, 2.0, trace(0.9)))",
+        "dimension_numbers": (
+            'scale_by_galore(3, 3, weight_dimension_numbers={"bias": None, "conv": GaLoreDimensionNumbers((1, 3), (0, -2)),'
+            ' "dense": GaLoreDimensionNumbers(1, output_axis=0), "embed": GaLoreDimensionNumbers((2,), (0, 1)), "gain": None})'
+        ),
+        "masked": 'masked(scale_by_galore(2, 3), ["dense", "gain"])',
+        "within_multi_steps": "MultiSteps(scale_by_galore(2, 2), 2)",
+    },
     "scale_by_muon": {
         "default": (
             'masked(scale_by_muon(),'
@@ -561,6 +580,17 @@ CHAINS: dict[str, dict[str, str]] = {
         "options": "noisy_sgd(0.1, eta=0.1, gamma=0.9, key=7)",
         "schedule": "noisy_sgd(linear_schedule(0.1, 0.01, 5), 1.0, 0.0, 11)",
         "seed": "noisy_sgd(0.1, seed=3)",
+    },
+    "galore": {
+        "default": "galore(1e-2)",
+        "rank": "galore(1e-2, 2, 3, 0.25)",
+        "weight_decay": 'galore(1e-2, rank=2, weight_decay=0.1, mask="ndim(2)")',
+        "schedule": "galore(linear_schedule(1e-2, 1e-3, 5), 1)",
+        "base_optimizer": "galore(1.0, 2, 4, base_optimizer=sgd(0.1, momentum=0.9))",
+        "dimension_numbers": (
+            'galore(1e-2, 2, 3, weight_dimension_numbers={"bias": None, "conv": GaLoreDimensionNumbers((0, 1, 2), 3),'
+            ' "dense": None, "embed": GaLoreDimensionNumbers(1, (0, 2)), "gain": None})'
+        ),
     },
     "muon": {
         "default": "muon(1e-2)",

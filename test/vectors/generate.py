@@ -12,12 +12,16 @@ import base64
 import json
 import os
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
-# One thread: the order of a sum, and so its last bit, must not depend on the machine's cores.
+# One thread: the order of a sum, and so its last bit, must not depend on the machine's cores. No simplifier: it makes 0
+# of `False * NaN`, but of scalars only, so that where `MultiSteps` multiplies, NaN would be 0 in tensors of rank 0 alone.
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_multi_thread_eigen=false --xla_disable_hlo_passes=algsimp intra_op_parallelism_threads=1"
+)
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +43,31 @@ def power_decay(i: jax.typing.ArrayLike, exponent: jax.typing.ArrayLike = 0.8) -
 # The default of `decay_rate_fn`, which cannot be named in a chain.
 *DEFAULTS, _ = optax.scale_by_factored_rms.__defaults__
 optax.scale_by_factored_rms.__defaults__ = (*DEFAULTS, power_decay)
+
+
+
+def singular(x: jax.Array, **options: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The singular value decomposition with one sign for each vector: the number farthest from 0 is positive."""
+    u, s, vh = jnp.linalg.svd(x, **options)
+
+    def signs(vectors: jax.Array) -> jax.Array:
+        farthest = jnp.take_along_axis(vectors, jnp.abs(vectors).argmax(0, keepdims=True), 0)
+        return jnp.where(farthest < 0, -1.0, 1.0)
+
+    return u * signs(u), s, vh * signs(vh.T).T
+
+
+class Float64Numpy:
+    """`jax.numpy` for GaLore, which else computes its projectors in float32, with signs as LAPACK has them."""
+
+    float32 = jnp.float64
+    linalg = types.SimpleNamespace(svd=singular)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+
+optax.contrib._galore.jnp = Float64Numpy()
 
 FOLDER = Path(__file__).parent
 SEED = 20111

@@ -8,7 +8,7 @@ import { tensorflowEngine } from './engine.ts'
 function momentum() {
   const slot: Expr = leaf({ op: 'slot', slot: 'm' }, 'element', 1)
   const m = slot.mul(0.5).add(leaf({ op: 'gradient' }, 'element', 1))
-  const body = { update: m, next: new Map([['m', m]]), gives: new Map(), exposed: new Map() }
+  const body = { update: m, next: new Map([['m', m]]), gives: new Map(), exposed: new Map(), made: new Map() }
   const tensors = [{ name: 'w', shape: [4], rank: 1 }]
   return compile({ tensors, bodies: [{ ...body, slots: new Map([['m', zeros()]]) }], options: new Map() })
 }

@@ -1,26 +1,34 @@
-import type { NewtonSchulz, Routine, Tensor } from '../../expression/index.ts'
+import { sizeOf } from '../../compiler/plan.ts'
+import type { Matrix, NewtonSchulz, Routine, Tensor } from '../../expression/index.ts'
+import { narrow } from '../dtypes.ts'
 import { largestEigenvalue } from '../matrices.ts'
 import { runRoutine as runInFloat64 } from '../routines.ts'
 import type { Device, Handle } from './device.ts'
 
-/** A routine on one tensor: arguments are scalars, or arrays on the device. */
+/** An array on the device. */
+interface Given {
+  readonly handle: Handle
+  readonly tensor: Tensor
+}
+
+/** A routine on one tensor: arguments are scalars, or arrays. */
 type Run<R> = (
   device: Device,
   routine: R,
-  args: { readonly numbers: readonly number[]; readonly arrays: readonly Handle[] },
+  args: { readonly numbers: readonly number[]; readonly arrays: readonly Given[] },
   tensor: Tensor,
 ) => Handle
 
 const table: { readonly [N in Routine['name']]: Run<Extract<Routine, { name: N }>> } = {
   normal(device, routine, { numbers }, tensor) {
     const keys = numbers.map((number) => Float64Array.of(number))
-    const drawn = Float32Array.from(runInFloat64(routine, keys, tensor))
-    return device.upload(new Uint8Array(drawn.buffer), 'F32', tensor.shape)
+    const drawn = runInFloat64(routine, keys, tensor, () => tensor)
+    return device.upload(narrow(drawn, 'F32'), 'F32', tensor.shape)
   },
 
-  newton_schulz(device, routine, { numbers: [eps = 0, ...coefficients], arrays: [given = -1] }, tensor) {
+  newton_schulz(device, routine, { numbers: [eps = 0, ...coefficients], arrays: [given] }, tensor) {
     const { forth, back, size, shape } = arranged(routine, tensor)
-    const matrices = device.reshape(device.run('Transpose', [given, device.integers(forth)]), size)
+    const matrices = device.reshape(transpose(device, handleOf(given), forth), size)
     let x = prepared(device, matrices, routine, eps, size)
     for (let step = 0; step < routine.steps; step++) {
       const own = coefficients.length > 3 ? 3 * step : 0
@@ -36,9 +44,48 @@ const table: { readonly [N in Routine['name']]: Run<Extract<Routine, { name: N }
         return device.run('AddV2', [device.run('Mul', [a, y]), device.multiply(both, y)])
       })
     }
-    return device.run('Transpose', [device.reshape(x, shape), device.integers(back)])
+    return transpose(device, device.reshape(x, shape), back)
+  },
+
+  /** On the host, in float64. */
+  singular_vectors(device, routine, { numbers: [due = 0], arrays: [given] }, tensor) {
+    const of = given?.tensor ?? tensor
+    const wide = () => device.download(handleOf(given), 'F64', sizeOf(of))
+    const x = due === 0 ? none : new Float64Array(wide().buffer)
+    const found = runInFloat64(routine, [x, Float64Array.of(due)], tensor, () => of)
+    return device.upload(narrow(found, 'F32'), 'F32', tensor.shape)
+  },
+
+  product(device, { left, right, result }, { arrays: [x, y] }, tensor) {
+    const made = device.multiply(asMatrix(device, x, left), asMatrix(device, y, right))
+    const axes = [...result.rows, ...result.columns]
+    const shape = axes.map((axis) => tensor.shape[axis] ?? 1)
+    return transpose(device, device.reshape(made, shape), back(axes))
   },
 }
+
+const none = new Float64Array()
+
+function handleOf(given: Given | undefined): Handle {
+  if (given === undefined) throw new Error('A routine lacks an array')
+  return given.handle
+}
+
+const transpose = (device: Device, x: Handle, axes: readonly number[]): Handle =>
+  device.run('Transpose', [x, device.integers(axes)])
+
+/** An array as one matrix. */
+function asMatrix(device: Device, given: Given | undefined, { rows, columns }: Matrix): Handle {
+  const { shape = [] } = given?.tensor ?? {}
+  const count = (axes: readonly number[]) => axes.reduce((n, axis) => n * (shape[axis] ?? 1), 1)
+  return device.reshape(transpose(device, handleOf(given), [...rows, ...columns]), [
+    count(rows),
+    count(columns),
+  ])
+}
+
+/** The order of axes that undoes one. */
+const back = (axes: readonly number[]): number[] => axes.map((_, axis) => axes.indexOf(axis))
 
 export const runRoutine = <R extends Routine>(
   ...[device, routine, args, tensor]: Parameters<Run<R>>
@@ -53,7 +100,7 @@ function arranged({ rows, columns }: NewtonSchulz, { shape, rank }: Tensor) {
   const forth = [...others, ...short, ...long]
   return {
     forth,
-    back: axes.map((axis) => forth.indexOf(axis)),
+    back: back(forth),
     size: [count(others), count(short), count(long)] as const,
     shape: forth.map((axis) => shape[axis] ?? 1),
   }

@@ -1,5 +1,6 @@
 import { lengthOf } from '../../compiler/axes.ts'
 import {
+  callsOn,
   type Pass,
   type Phase,
   type Plan,
@@ -69,14 +70,16 @@ export class Run {
     }
   }
 
-  #routine({ group, routine, args, to }: RoutineCall): void {
-    for (const index of this.#plan.groups[group]?.tensors ?? []) {
-      const tensor = this.#plan.tensors[index]
-      if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
-      const arrays = args.flatMap((arg) => (typeof arg === 'string' ? this.#kept(arg, index) : []))
-      const numbers = args.flatMap((arg) => (typeof arg === 'string' ? [] : this.#scalars.get(arg, index)))
-      const made = runRoutine(this.#device, routine, { numbers, arrays }, tensor)
-      this.#temporaries.set(`${to} ${index}`, made)
+  #routine(call: RoutineCall): void {
+    for (const { index, args } of callsOn(this.#plan, call)) {
+      const arrays = args.flatMap((arg) =>
+        'slot' in arg
+          ? { handle: this.#kept(arg.slot, arg.index), tensor: tensorOf(this.#plan, arg.index) }
+          : [],
+      )
+      const numbers = args.flatMap((arg) => ('slot' in arg ? [] : this.#scalars.get(arg.value, index)))
+      const made = runRoutine(this.#device, call.routine, { numbers, arrays }, tensorOf(this.#plan, index))
+      this.#temporaries.set(`${call.to} ${index}`, made)
     }
   }
 
@@ -90,8 +93,7 @@ export class Run {
   #pass({ group, phases }: Pass, stage: number): Reduced[] {
     const uses = phases.map((phase) => usesIn(phase, this.#plan.vectors, this.#input.want?.of === 'updates'))
     return (this.#plan.groups[group]?.tensors ?? []).flatMap((index) => {
-      const tensor = this.#plan.tensors[index]
-      if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+      const tensor = tensorOf(this.#plan, index)
       const found = phases.flatMap((phase, i) => this.#sweep(phase, uses[i] ?? new Map(), tensor, index))
       if (this.#last.get(group) === stage) this.#forget(index)
       return found
@@ -244,6 +246,12 @@ export class Run {
 
 /** What an operand is that a primitive does not take. */
 const none: Handle = -1
+
+function tensorOf({ tensors }: Plan, index: number): Tensor {
+  const tensor = tensors[index]
+  if (tensor === undefined) throw new Error(`The plan has no tensor ${index}`)
+  return tensor
+}
 
 /** How often each value of a phase is read; those that nothing wanted depends on are left out. */
 function usesIn(

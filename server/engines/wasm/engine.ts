@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type Plan, sizeOf } from '../../compiler/plan.ts'
+import { callsOn, declaredIn, type Plan, sizeOf } from '../../compiler/plan.ts'
 import { compact, type Rows, rowsOf } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
 import type { Engine } from '../engine.ts'
@@ -18,16 +18,24 @@ const limit = 2 ** 32 - 2 ** 26
 const shared = 2 ** 30
 
 /** What routines read and make, of all tensors, and what the largest call takes while it runs. */
-function ofRoutines({ groups, stages, temporaries, tensors }: Plan): number {
-  const inGroup = (group: number) => (groups[group]?.tensors ?? []).flatMap((index) => tensors[index] ?? [])
+function ofRoutines(plan: Plan): number {
+  const { groups, stages, temporaries, tensors } = plan
+  const of = (index: number) => tensors[index] ?? none
+  const inGroup = (group: number) => (groups[group]?.tensors ?? []).map(of)
   const kept = temporaries.map(
     (slots, group) => 4 * slots.length * inGroup(group).reduce((sum, tensor) => sum + sizeOf(tensor), 0),
   )
   const calls = stages.flatMap(({ routines }) =>
-    routines.flatMap(({ group, routine }) => inGroup(group).map((tensor) => scratchOf(routine, tensor))),
+    routines.flatMap((call) =>
+      callsOn(plan, call).map(({ index, args }) =>
+        scratchOf(call.routine, of(index), (k) => of(args[k]?.index ?? index)),
+      ),
+    ),
   )
   return kept.reduce((a, b) => a + b, 0) + calls.reduce((a, b) => Math.max(a, b), 0)
 }
+
+const none = { name: '', shape: [0], rank: 1 }
 
 /** Plans as fused SIMD passes over memory, in WebAssembly: no native install, at memory speed. */
 export function wasmEngine({
@@ -44,7 +52,7 @@ export function wasmEngine({
     plan.state.reduce((sum, piece) => sum + piece.size * bytesOf[typeOf(piece)], 0)
   /** A gradient, parameters and a reply; and what routines need. */
   const ofStep = (plan: Plan) =>
-    plan.tensors.reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0) + ofRoutines(plan)
+    declaredIn(plan).reduce((sum, tensor) => sum + 12 * sizeOf(tensor), 0) + ofRoutines(plan)
   const inAll = (plan: Plan) => stateBytes(plan) + ofStep(plan)
   /** The same of a step about certain rows, whose state is there twice; and the reply before it, if it needs more. */
   const ofRows = (plan: Plan, rows: readonly Rows[]) => {

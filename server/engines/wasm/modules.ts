@@ -2,6 +2,7 @@ import { float64 } from '../../compiler/float64.ts'
 import { normal } from '../../compiler/threefry.ts'
 import type { Arena } from './arena.ts'
 import { hosted } from './ops.ts'
+import { singularVectorsIn } from './singular.ts'
 
 /** A compiled module, under a number by which worker threads know it. */
 export interface Compiled {
@@ -36,7 +37,8 @@ const functions = {
 
 /** The entry of a module over a memory. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Run {
-  const instance = new WebAssembly.Instance(module, { env: { memory, ...functions } })
+  const singular_vectors = (block: number) => singularVectorsIn(memory, block >>> 0)
+  const instance = new WebAssembly.Instance(module, { env: { memory, ...functions, singular_vectors } })
   return instance.exports.run as Run
 }
 

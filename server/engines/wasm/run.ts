@@ -1,6 +1,13 @@
 import { lengthOf } from '../../compiler/axes.ts'
 import { combine, neutral } from '../../compiler/float64.ts'
-import { type Plan, type Reduction, type RoutineCall, sizeOf } from '../../compiler/plan.ts'
+import {
+  callsOn,
+  declaredIn,
+  type Plan,
+  type Reduction,
+  type RoutineCall,
+  sizeOf,
+} from '../../compiler/plan.ts'
 import { rowLength } from '../../compiler/rows.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
 import type { Tensor } from '../../expression/index.ts'
@@ -84,19 +91,20 @@ export class Run {
   }
 
   /**
-   * Room for the updates. Where gradients are of the same number type it is theirs: as with state, only the last pass
-   * writes, and it reads an element before it writes there.
+   * Room for the updates. Where gradients of the same number type are there it is theirs: as with state, only the last
+   * pass writes, and it reads an element before it writes there.
    */
   reserveUpdates(format: Format, gradient: Format): void {
-    const gradients = this.#arrays.get('gradient')
-    if (format === gradient && gradients !== undefined) this.#arrays.set('update', gradients)
+    const gradients = this.#arrays.get('gradient') ?? []
+    const each = gradients.length === this.#plan.tensors.length
+    if (each && format === gradient) this.#arrays.set('update', gradients)
     else this.#reserve('update', format)
   }
 
   #reserve(name: string, format: Format): void {
     if (this.#arrays.has(name)) return
     const size = format === 'F32' ? 4 : 2
-    const sizes = this.#plan.tensors.map((tensor) => sizeOf(tensor) * size)
+    const sizes = declaredIn(this.#plan).map((tensor) => sizeOf(tensor) * size)
     let at = this.#take(sizes.reduce((sum, bytes) => sum + bytes, 0))
     this.#arrays.set(
       name,
@@ -124,23 +132,22 @@ export class Run {
           this.#address(`slot ${slot}`, tensor, this.#take(4 * sizeOf(this.#tensor(tensor))))
   }
 
-  async routine(
-    { group, routine, args, to }: RoutineCall,
-    modules: Modules,
-    threads: Threads,
-  ): Promise<void> {
+  async routine(call: RoutineCall, modules: Modules, threads: Threads): Promise<void> {
     const bench = {
       memory: this.#arena.memory,
       take: (bytes: number) => this.#take(bytes),
       compile: (bytes: Uint8Array<ArrayBuffer>) => modules.compile(bytes),
-      run: async (module: Compiled, tasks: readonly Task[], work: number) =>
-        threads.run(this.#arena, module, tasks, work),
+      run: async (module: Compiled, tasks: readonly Task[], work: number, apart = false) =>
+        threads.run(this.#arena, module, tasks, work, apart),
     }
-    for (const index of this.#plan.groups[group]?.tensors ?? []) {
-      const at = (slot: string) => this.#arrays.get(`slot ${slot}`)?.[index] ?? 0
-      const given = args.map((arg) => (typeof arg === 'string' ? at(arg) : this.#scalars.get(arg, index)))
+    const at = (slot: string, index: number) => this.#arrays.get(`slot ${slot}`)?.[index] ?? 0
+    for (const { index, args } of callsOn(this.#plan, call)) {
+      const given = args.map((arg) =>
+        'slot' in arg ? at(arg.slot, arg.index) : this.#scalars.get(arg.value, index),
+      )
+      const of = (k: number) => this.#tensor(args[k]?.index ?? index)
       const before = this.#taken.length
-      await runRoutine(bench, routine, given, at(to), this.#tensor(index))
+      await runRoutine(bench, call.routine, given, at(call.to, index), this.#tensor(index), of)
       // The next tensor finds room where this one had its own.
       for (const own of this.#taken.splice(before)) this.#arena.give(own)
     }
@@ -151,7 +158,7 @@ export class Run {
     const size = format === 'F32' ? 4 : 2
     const views =
       this.#views.get(name) ??
-      this.#plan.tensors.map((tensor, i) =>
+      declaredIn(this.#plan).map((tensor, i) =>
         this.#arena.bytes(this.#arrays.get(name)?.[i] ?? 0, sizeOf(tensor) * size),
       )
     this.#views.set(name, views)

@@ -33,21 +33,48 @@ export interface Job {
 export class Threads {
   readonly #count: number
   #workers: Helper[] | undefined
+  /** For what cannot be cut into tasks: passes of others would wait for it. */
+  #apart: Helper | undefined
   #jobs = 0
 
   constructor(count: number) {
     this.#count = count
   }
 
-  run(arena: Arena, module: Compiled, tasks: readonly Task[], elements: number): Promise<void> | undefined {
-    if (elements > small) return this.#share(arena, module, tasks)
+  run(
+    arena: Arena,
+    module: Compiled,
+    tasks: readonly Task[],
+    elements: number,
+    apart = false,
+  ): Promise<void> | undefined {
+    if (elements > small) return this.#share(arena, module, tasks, apart ? this.#alone() : this.#all())
     const run = runIn(arena, module)
     for (const { block, begin, end, partials } of tasks) run(block, begin, end, partials)
     return undefined
   }
 
-  async #share(arena: Arena, module: Compiled, tasks: readonly Task[]): Promise<void> {
+  #all(): readonly Helper[] {
     this.#workers ??= Array.from({ length: this.#count }, () => new Helper())
+    return this.#workers
+  }
+
+  #alone(): readonly Helper[] {
+    this.#apart ??= new Helper()
+    return [this.#apart]
+  }
+
+  /** All threads that there are. */
+  #started(): readonly Helper[] {
+    return [...(this.#workers ?? []), ...(this.#apart === undefined ? [] : [this.#apart])]
+  }
+
+  async #share(
+    arena: Arena,
+    module: Compiled,
+    tasks: readonly Task[],
+    workers: readonly Helper[],
+  ): Promise<void> {
     const at = arena.take(16 * tasks.length + 4)
     if (at === undefined) throw new Error('The list of tasks does not fit in 4 GiB with the session')
     try {
@@ -56,7 +83,7 @@ export class Threads {
         words.set([block, begin, end, partials], 4 * i)
       words[4 * tasks.length] = 0
       const job = { id: this.#jobs++, tasks: at, count: tasks.length, counter: at + 16 * tasks.length }
-      await Promise.all(this.#workers.map((worker) => worker.run(job, arena, module)))
+      await Promise.all(workers.map((worker) => worker.run(job, arena, module)))
     } finally {
       arena.give(at)
     }
@@ -64,11 +91,11 @@ export class Threads {
 
   /** Let go of an arena's memory. */
   forget(arena: Arena): void {
-    for (const worker of this.#workers ?? []) worker.forget(arena)
+    for (const worker of this.#started()) worker.forget(arena)
   }
 
   async close(): Promise<void> {
-    await Promise.all((this.#workers ?? []).map((worker) => worker.close()))
+    await Promise.all(this.#started().map((worker) => worker.close()))
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Expr,
   firstMatch,
   leaf,
+  type Matrix,
   type Option,
   Refusal,
   refusePatterns,
@@ -13,7 +14,7 @@ import {
 import type { Link } from './link.ts'
 
 /** Which axes of a tensor are a matrix's rows, summed over in a product x · W, and which its columns. */
-export interface Dimensions {
+interface Dimensions {
   readonly reduction: readonly number[]
   readonly output: readonly number[]
 }
@@ -28,10 +29,13 @@ const isPair = (s: Setting): s is Pair =>
 
 /**
  * Dimension numbers for all tensors, or for those that match a pattern; None for all that are matrices as they are.
+ *
+ * @param call what Optax calls them
  */
-export function dimensions(): Option<DimensionsOf | null> {
-  const wanted =
-    'expected MuonDimensionNumbers(reduction_axis, output_axis), or a mapping of patterns to such or None'
+export function dimensions(
+  call: 'MuonDimensionNumbers' | 'GaLoreDimensionNumbers',
+): Option<DimensionsOf | null> {
+  const wanted = `expected ${call}(reduction_axis, output_axis), or a mapping of patterns to such or None`
   return {
     type: 'dimension numbers | None',
     takes: 'dimensions',
@@ -55,20 +59,23 @@ export function dimensions(): Option<DimensionsOf | null> {
   }
 }
 
-/**
- * The axes of a tensor that are rows and columns, counted from the first.
- *
- * @throws Refusal where nothing says what the matrices of a tensor are
- */
-export function matrixOf(of: DimensionsOf | null, tensor: Tensor) {
+/** The axes of a tensor that are rows and columns, counted from the first; none where it is no matrix. */
+export function matrixIn(of: DimensionsOf | null, tensor: Tensor): Matrix | undefined {
+  if (tensor.rank < 2) return undefined
   const said = of === null ? (tensor.rank === 2 ? { reduction: [0], output: [1] } : null) : of(tensor)
-  if (said === null || tensor.rank < 2)
-    throw new Refusal(
-      `The tensor ${tensor.name} of rank ${tensor.rank} is no matrix: mask it out, or give dimension numbers`,
-    )
+  if (said === null) return undefined
   const [rows, columns] = [axesIn(said.reduction, tensor), axesIn(said.output, tensor)]
   axesIn([...rows, ...columns], tensor)
   return { rows, columns }
+}
+
+/** @throws Refusal where nothing says what the matrices of a tensor are */
+export function matrixOf(of: DimensionsOf | null, tensor: Tensor): Matrix {
+  const matrix = matrixIn(of, tensor)
+  if (matrix !== undefined) return matrix
+  throw new Refusal(
+    `The tensor ${tensor.name} of rank ${tensor.rank} is no matrix: mask it out, or give dimension numbers`,
+  )
 }
 
 /** A link that multiplies by a root of how long rows and columns are: the wider a matrix, the larger its update. */

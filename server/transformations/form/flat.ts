@@ -8,8 +8,8 @@ import {
   type Slot,
   type Tensor,
 } from '../../expression/index.ts'
-import type { Context, Link, SlotTree, StateTree } from './link.ts'
-import { isSlot } from './states.ts'
+import type { Apart, Context, Link, SlotTree, StateTree } from './link.ts'
+import { isApart, isSlot } from './states.ts'
 
 /**
  * A link as if all tensors were one vector. It is recorded for a vector, on stand-ins for what the tensor has; then
@@ -39,7 +39,16 @@ const vector = ({ shape }: Tensor): Tensor => ({
 
 /** What is kept once for the vector is kept once for the session. */
 const widened = (slots: SlotTree): SlotTree =>
-  mapped(slots, isSlot, ({ kept, ...slot }) => ({ ...slot, extent: extentOf({ kept, ...slot }) }))
+  mapped(slots, isOne, (x) => {
+    if (isApart(x)) throw notMade()
+    const { kept, ...slot } = x
+    return { ...slot, extent: extentOf(x) }
+  })
+
+const isOne = (x: Slot | Apart | SlotTree): x is Slot | Apart => isSlot(x) || isApart(x)
+
+/** Why no tensor of another shape can be made of the vector: it is no matrix. */
+const notMade = () => new Error('Of all tensors as one vector no others are made')
 
 const extentOf = ({
   extent,
@@ -72,6 +81,7 @@ class Scene {
     const entries = Object.entries(slots).map(([name, x]) => {
       const real = state[name]
       if (real === undefined || isExpr(real) !== isSlot(x)) throw new Error(`There is no state ${name}`)
+      if (isApart(x)) throw notMade()
       if (!isSlot(x)) return [name, this.state(x, real as StateTree)]
       if (x.extent === 'session') return [name, real]
       return [name, this.standIn(real as Expr, extentOf(x) === 'element' ? 'element' : 'tensor')]
@@ -94,6 +104,9 @@ class Scene {
       expose: (name, value) => expose(name, this.rewrite(value)),
       evaluate: (x) => evaluate(this.rewrite(x)),
       at: (key) => this.within(tensor, at(key)),
+      make: () => {
+        throw notMade()
+      },
     }
   }
 

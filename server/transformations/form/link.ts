@@ -1,8 +1,14 @@
 import type { Expr, Slot, Tensor } from '../../expression/index.ts'
 
 /** State of a chain by the names of its links, then of its slots. */
-export type SlotTree = { readonly [name: string]: Slot | SlotTree }
+export type SlotTree = { readonly [name: string]: Slot | SlotTree | Apart }
 export type StateTree = { readonly [name: string]: Expr | StateTree }
+
+/** State of a tensor of this shape that is made of the one whose state it is among, at the same place of the chain. */
+export interface Apart {
+  readonly shape: readonly number[]
+  readonly slots: Slot | SlotTree
+}
 
 /** What an update may ask for beside the gradient. */
 export interface Context {
@@ -19,6 +25,8 @@ export interface Context {
   readonly evaluate: (x: Expr) => void
   /** The same one level further in. */
   readonly at: (key: string) => Context
+  /** The same one level further in for a tensor of this shape, which routines make of this one: `Apart` keeps its state. */
+  readonly make: (key: string, shape: readonly number[]) => Context
 }
 
 /** Reductions over the tree of tensors. A tensor that is masked out does not take part. */

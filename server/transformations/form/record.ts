@@ -1,8 +1,16 @@
-import { type Body, Expr, leaf, type Slot, type Tensor, type Trace } from '../../expression/index.ts'
+import {
+  type Body,
+  Expr,
+  leaf,
+  Refusal,
+  type Tensor,
+  type Trace,
+  type Treatment,
+} from '../../expression/index.ts'
 import { Recordings } from './alike.ts'
-import type { Link, SlotTree, StateTree } from './link.ts'
-import { join, recorder } from './recorder.ts'
-import { isSlot } from './states.ts'
+import type { Link, StateTree } from './link.ts'
+import { recorder } from './recorder.ts'
+import { join, type Kept, readSlots } from './slots.ts'
 
 export interface Asked {
   /** Keep the parameters here, as the slot `params`, and add the update to them. */
@@ -28,78 +36,64 @@ export function trace(
   return { tensors, options, bodies }
 }
 
-function body(link: Link, tensor: Tensor, asked: Asked): Body {
-  const parameter = leaf(
-    asked.keep ? { op: 'slot', slot: kept } : { op: 'parameter' },
-    'element',
-    tensor.rank,
-  )
-  const { context, gives, exposed, evaluation } = recorder(tensor, parameter)
+function body(link: Link, tensor: Tensor, { keep, stats, evaluation: evaluating = false }: Asked): Body {
+  const parameter = leaf(keep ? { op: 'slot', slot: kept } : { op: 'parameter' }, 'element', tensor.rank)
+  const { context, notes, evaluation } = recorder(tensor, parameter)
   const g = leaf({ op: 'gradient' }, 'element', tensor.rank)
-  const tree = settled(link.slots(tensor), tensor.rank)
-  const slots = flat<Slot>(tree, isSlot)
-  const [u, after] = link.update(g, read(tree, tensor.rank), context)
-  const next = flat<Expr>(after, isExpr)
+  const { state, own, made } = readSlots(link.slots(tensor), tensor)
+  const slots = new Map([own, ...made.values()].flatMap((of) => [...of.slots]))
+  const [u, after] = link.update(g, state, context)
+  const next = flat(after)
   for (const name of slots.keys())
     if (!next.has(name)) throw new Error(`A transformation keeps ${name} and does not say what it becomes`)
-  if (asked.keep) {
-    slots.set(kept, { extent: 'element', init: 'parameters', type: 'native' })
+  if (keep) {
+    own.slots.set(kept, { extent: 'element', init: 'parameters', type: 'native' })
     next.set(kept, parameter.add(u))
   }
-  if (asked.evaluation === true) {
-    const stays = flat<Expr>(read(tree, tensor.rank), isExpr)
-    const hosted = [...stays].filter(([name]) => slots.get(name)?.extent !== 'element')
-    return { update: evaluation(), next: new Map(hosted), gives, slots, exposed: new Map() }
+  if (stats && !evaluating) {
+    const { tree, expose } = context.at('')
+    expose('grad_norm', tree.norm(g))
+    expose('update_norm', tree.norm(u))
+    expose('nonfinite', tree.sum(g.finite().neg().add(1)))
+    if (keep) expose('param_norm', tree.norm(parameter.add(u)))
   }
-  if (asked.stats) {
-    const { tree: all, expose } = context.at('')
-    expose('grad_norm', all.norm(g))
-    expose('update_norm', all.norm(u))
-    expose('nonfinite', all.sum(g.finite().neg().add(1)))
-    if (asked.keep) expose('param_norm', all.norm(parameter.add(u)))
+  const stays = () => new Map([...flat(state)].filter(([name]) => slots.get(name)?.extent !== 'element'))
+  const values = evaluating ? stays() : next
+  const treatment = ({ tensor: { at = '' }, slots }: Kept): Treatment => {
+    const { gives, exposed } = notes(at)
+    const next = new Map([...values].filter(([name]) => slots.has(name)))
+    return { next, gives, slots, exposed: evaluating ? new Map() : exposed }
   }
-  return { update: u, next, gives, slots, exposed }
+  const body = {
+    update: evaluating ? evaluation() : u,
+    ...treatment(own),
+    made: new Map([...made].map(([at, of]) => [at, { shape: of.tensor.shape, body: treatment(of) }])),
+  }
+  refuseAbsent(body)
+  return body
 }
 
-const isExpr = (x: object): x is Expr => x instanceof Expr
+/** @throws Refusal where something reads parameters that are not there */
+function refuseAbsent({ update, made, ...own }: Body): void {
+  const seen = new Set<Expr>()
+  const visit = (x: Expr) => {
+    if (seen.has(x)) return
+    seen.add(x)
+    if (x.node.op === 'parameter' && x.node.absent !== undefined) throw new Refusal(x.node.absent)
+    x.args.forEach(visit)
+  }
+  visit(update)
+  for (const { next, exposed, gives } of [own, ...[...made.values()].map(({ body }) => body)]) {
+    for (const x of [...next.values(), ...exposed.values()]) visit(x)
+    for (const { value } of gives.values()) visit(value)
+  }
+}
 
 /** A tree of state as one table: `{ '2': { scale_by_adam: { mu } } }` → `2.scale_by_adam.mu`. */
-function flat<T extends object>(tree: object, isLeaf: (x: object) => x is T): Map<string, T> {
-  const table = new Map<string, T>()
-  const walk = (node: object, path: string) => {
-    for (const [name, value] of Object.entries(node)) {
-      if (isLeaf(value)) table.set(join(path, name), value)
-      else walk(value, join(path, name))
-    }
-  }
-  walk(tree, '')
-  return table
-}
-
-/** A slot that keeps all axes of the tensor is one of elements, and one that keeps none is one of the tensor. */
-function settled(tree: SlotTree, rank: number): SlotTree {
-  const entries = Object.entries(tree).map(([name, x]) => {
-    if (!isSlot(x)) return [name, settled(x, rank)]
-    if (x.extent !== 'axes') return [name, x]
-    const { kept = [], ...slot } = x
-    if (kept.length === rank) return [name, { ...slot, extent: 'element' }]
-    return [name, kept.length === 0 ? { ...slot, extent: 'tensor' } : x]
-  })
-  return Object.fromEntries(entries) as SlotTree
-}
-
-/** The tree of slots as expressions that read them. */
-function read(tree: SlotTree, rank: number, path = ''): StateTree {
-  const entries = Object.entries(tree).map(([name, x]) => {
-    const slot = join(path, name)
-    if (!isSlot(x)) return [name, read(x, rank, slot)]
-    // One number for the session is of no rank: within flatten it meets the vector, whose rank is not the tensor's.
-    return [
-      name,
-      x.extent === 'session'
-        ? leaf({ op: 'slot', slot }, 'host')
-        : leaf({ op: 'slot', slot }, x.extent, rank, x.kept),
-    ]
-  })
-  return Object.fromEntries(entries) as StateTree
+function flat(tree: StateTree, path = ''): Map<string, Expr> {
+  return new Map(
+    Object.entries(tree).flatMap(([name, x]) =>
+      x instanceof Expr ? [[join(path, name), x] as const] : [...flat(x, join(path, name))],
+    ),
+  )
 }

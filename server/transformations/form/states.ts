@@ -1,5 +1,5 @@
 import { constant, Expr, type Slot, select } from '../../expression/index.ts'
-import type { SlotTree, StateTree } from './link.ts'
+import type { Apart, SlotTree, StateTree } from './link.ts'
 
 /** The state after a step if it is taken, else as it was before: whatever the step would have made of it. */
 export const kept = (taken: Expr, after: StateTree, before: StateTree): StateTree =>
@@ -13,12 +13,12 @@ export const blend = (first: Expr, a: Expr, b: Expr): Expr => a.mul(first).add(b
 
 /** State as it starts, where the parameters are these. */
 export const started = (slots: SlotTree, parameter: Expr): StateTree =>
-  Object.fromEntries(
-    Object.entries(slots).map(([name, x]) => [
-      name,
-      isSlot(x) ? startOf(x, parameter) : started(x, parameter),
-    ]),
-  )
+  Object.fromEntries(Object.entries(slots).map(([name, x]) => [name, begun(x, parameter)]))
+
+function begun(x: Slot | SlotTree | Apart, parameter: Expr): Expr | StateTree {
+  if (isSlot(x)) return startOf(x, parameter)
+  return isApart(x) ? begun(x.slots, parameter) : started(x, parameter)
+}
 
 const startOf = ({ init }: Slot, parameter: Expr): Expr => {
   if (init === 'parameters') return parameter
@@ -26,6 +26,7 @@ const startOf = ({ init }: Slot, parameter: Expr): Expr => {
 }
 
 export const isSlot = (x: object): x is Slot => 'extent' in x && typeof x.extent === 'string'
+export const isApart = (x: object): x is Apart => 'shape' in x && Array.isArray(x.shape)
 
 function zip(a: StateTree, b: StateTree, join: (a: Expr, b: Expr) => Expr): StateTree {
   return Object.fromEntries(

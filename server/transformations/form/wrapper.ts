@@ -66,7 +66,8 @@ const innerOf = (link: Link, before: StateTree, context: Context): Inner => ({
     link.update(g, before, parameter === undefined ? context : withParameter(context, parameter)),
 })
 
-const withParameter = (context: Context, parameter: Expr): Context => ({
+/** The same with other parameters, all the way in. */
+export const withParameter = (context: Context, parameter: Expr): Context => ({
   ...context,
   parameter,
   at: (key) => withParameter(context.at(key), parameter),

@@ -17,6 +17,9 @@ export interface Asked {
 }
 
 const documented = new Set(Object.values(errors).map(({ status }) => status as number))
+/** A status of the error table that blames the client. */
+export const isRefusal = (status: number): boolean => status < 500 && documented.has(status)
+
 /** One of so many refusals is followed by a look at the session. */
 const looks = 16
 
@@ -53,7 +56,7 @@ export class Victim {
       `${input.method} ${input.url} ${JSON.stringify(input.headers)} ${input.payload.toString('hex')}: ` +
       `${status} ${JSON.stringify(body)}`
     if (status >= 400) {
-      assert.ok(status < 500 && documented.has(status), what())
+      assert.ok(isRefusal(status), what())
       assert.ok(body.code in errors && body.status === status, what())
       assert.doesNotMatch(body.detail, /\/(work|tmp|home|root)\/|node_modules|\.[jt]s:\d|\n\s+at /, what())
     }

@@ -8,8 +8,11 @@ export interface Bench {
   take(bytes: number): number
   /** The module of a kernel that is `run(block, begin, end, partials)`. */
   compile(bytes: Uint8Array<ArrayBuffer>): Compiled
-  /** `work` is about how many elements a pass would treat in that time. */
-  run(module: Compiled, tasks: readonly Task[], work: number): Promise<void>
+  /**
+   * `work` is about how many elements a pass would treat in that time. `apart`: on a thread of its own, for a task that
+   * takes long.
+   */
+  run(module: Compiled, tasks: readonly Task[], work: number, apart?: boolean): Promise<void>
 }
 
 /** A routine on one tensor: arguments are scalars, or addresses of arrays of float32; the result goes to `to`. */
@@ -19,6 +22,8 @@ export type RunRoutine<R> = (
   args: readonly number[],
   to: number,
   tensor: Tensor,
+  /** Of an argument. */
+  of: (arg: number) => Tensor,
 ) => Promise<void>
 
 /** Words in memory. */

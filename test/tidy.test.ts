@@ -182,7 +182,7 @@ test('no file that nothing imports', () => {
   const idle = sources.filter(({ path }) => {
     const program = /([\w-]+)\.ts$/.exec(path)?.[1] ?? ''
     const run =
-      /^test\/|\/worker\.ts$/.test(path) &&
+      /^(test|load)\/|\/worker\.ts$/.test(path) &&
       (started.has(program) || scripts.includes(path.replace('.ts', '.js')))
     return !imported.has(path) && !entries.includes(path) && !path.endsWith('.test.ts') && !run
   })

@@ -7,7 +7,7 @@ import { sizeOf } from '../turns.ts'
 
 /** Up to here an answer is sent in one go, with its head; beyond, in chunks of at most this many bytes. */
 const small = 2 ** 16
-const large = 2 ** 22
+const large = 2 ** 20
 
 /** Send bytes that lie in pieces, from where they lie. They must stay as they are until the response is closed. */
 export function sendPieces(response: FastifyReply, pieces: readonly Uint8Array[]): FastifyReply {

@@ -7,7 +7,7 @@ export const roomOf = (rows: number, columns: number, count: number): number =>
 
 /**
  * The singular vectors of a matrix's largest singular values along its longer side, in descending order: a row each. Of
- * each the number that is farthest from 0 is positive. Where all further singular values are 0 they are completed by what
+ * each the first of the numbers that are farthest from 0 is positive. Where all further singular values are 0 they are completed by what
  * is orthogonal to those before. NaN throughout where the matrix is not finite.
  *
  * Computed as eigenvectors of X · Xᵀ, taken back by Xᵀ: in float64 that loses less than X does in float32.
@@ -103,9 +103,10 @@ function complete(vectors: Float64Array, k: number, size: number): void {
   normalize(own)
 }
 
-/** Let the number that is farthest from 0 be positive. */
+/** Let the first of the numbers that are farthest from 0, but for rounding, be positive. */
 function turn(x: Float64Array): void {
   let farthest = 0
-  for (const value of x) if (Math.abs(value) > Math.abs(farthest)) farthest = value
-  if (farthest < 0) for (let i = 0; i < x.length; i++) x[i] = -(x[i] ?? 0)
+  for (const value of x) farthest = Math.max(farthest, Math.abs(value))
+  const first = x.find((value) => Math.abs(value) >= farthest * (1 - 2 ** -20)) ?? 0
+  if (first < 0) for (let i = 0; i < x.length; i++) x[i] = -(x[i] ?? 0)
 }

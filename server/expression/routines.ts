@@ -11,7 +11,7 @@ export interface Matrix {
 
 /**
  * Of a matrix with no more columns than rows the left singular vectors of its largest singular values, in order, as
- * columns: as many as the result has. Of each the number that is farthest from 0 is positive. Of the array, and of
+ * columns: as many as the result has. Of each the first of those farthest from 0 is positive. Of the array, and of
  * whether they are due: where that is 0 so is the result, and nobody reads it.
  */
 export interface SingularVectors extends Matrix {

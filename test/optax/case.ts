@@ -47,8 +47,8 @@ export type Outcome =
       readonly finite: boolean
       readonly differences: Readonly<Record<EngineName, Difference>>
       /**
-       * Optax's own answer in float32 is as far away, and no more roundings of float64: somewhere a difference of
-       * nearly equal numbers is all rounding, which moving the inputs does not show.
+       * Roundings on the way lead Optax itself as far away: somewhere a difference of nearly equal numbers is all
+       * rounding, which moving the inputs does not show.
        */
       readonly illConditioned: boolean
     }
@@ -77,12 +77,16 @@ export async function judge({ chain, inputs }: Case, oracle: Oracle, engines: En
   const finite = updates.every((u) => u.every(Number.isFinite))
   const compared = { kind: 'compared', finite, differences, illConditioned: false } as const
   if (Object.values(differences).every(isWithin)) return compared
-  const own = await oracle.narrow(chain, inputs, updates)
+  const own = await oracle.rounded(chain, inputs, updates)
   if (own === undefined) return compared
-  const wide = own.map((distance) => (distance === null ? null : distance * narrowness))
-  const illConditioned = isWithin(compare('wasm', own)) && isWithin(compare('reference', wide))
+  const { float32, float64 } = own
+  const narrowed = float32.map((distance) => (distance === null ? null : distance * narrowness))
+  const wide = narrowed.map((distance, i) => larger(distance, float64[i] ?? null))
+  const illConditioned = isWithin(compare('wasm', float32)) && isWithin(compare('reference', wide))
   return { ...compared, illConditioned }
 }
+
+const larger = (a: number | null, b: number | null) => (a === null || b === null ? null : Math.max(a, b))
 
 /** What comes of it, or what is said against it. */
 async function attempt<T extends object>(act: () => Promise<T>): Promise<T | string> {

@@ -4,8 +4,8 @@
 
 Arrays are base64 of little-endian float64. Parameters after a step are those before it plus the update, in float32.
 `moved` says for each step how far the update goes when all gradients and parameters move by one unit in their last
-place, of `float32` and of `float64`. With `updates` in the request the answer is `moved` alone: how far Optax in
-float32 is from those updates.
+place, of `float32` and of `float64`. With `updates` in the request the answer is `moved` alone: how far from those
+updates Optax is in float32, and in float64 when what transformations hand on moves by a unit in its last place too.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from adapters import Shapes
+from optax._src import base
 
 cond, fori_loop, scan = jax.lax.cond, jax.lax.fori_loop, jax.lax.scan
 
@@ -65,6 +66,28 @@ def scanned(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, **options: 
 jax.lax.cond, jax.lax.fori_loop, jax.lax.scan = chosen, repeated, scanned
 # Compiled for each tree anew.
 optax.tree.bias_correction = optax.tree.bias_correction.__wrapped__
+
+with_extra_args_support = base.with_extra_args_support
+nudging: list[np.random.Generator] = []
+
+
+def nudged(x: Any) -> Any:
+    known = bool(nudging) and not isinstance(x, jax.core.Tracer) and x.dtype == np.float64
+    return jnp.asarray(shifted(np.asarray(x), np.float64, nudging[-1])) if known else x
+
+
+def loosened(transformation: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Every transformation that another holds: what it hands on moves while something is in `nudging`."""
+    inner = with_extra_args_support(transformation)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        updates, state = inner.update(updates, state, params, **extra)
+        return jax.tree.map(nudged, updates), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)
+
+
+base.with_extra_args_support = loosened
 
 
 def after(params: np.ndarray, update: np.ndarray) -> np.ndarray:
@@ -139,25 +162,35 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def narrow(request: dict[str, Any]) -> dict[str, Any]:
-    """Optax in float32, as it is mostly used: on the same inputs, and on some that moved, for roundings are chance."""
+    """How far roundings on the way lead; they are a matter of chance, so some times over."""
     shapes = {name: tuple(shape) for name, shape in request["shapes"].items()}
     params, updates = decode(request["params"]), [decode(u) for u in request["updates"]]
-    away: list[float | None] = []
-    with jax.enable_x64(False):
+    steps = list(zip(map(decode, request["gradients"]), request["losses"], updates, strict=True))
+
+    def away(move: Callable[[np.ndarray], np.ndarray]) -> list[float | None]:
         transformation = transformation_of(request["chain"], shapes)
+        state = transformation.init(unpack(move(params), shapes))
+        run = Run(transformation, widen(state) if jax.config.jax_enable_x64 else state, shapes)
+        distances, p = [], params
+        for gradient, loss, update in steps:
+            distances.append(distance(run.step(move(gradient), move(p), loss), update))
+            p = after(p, update)
+        return distances
 
-        def beside(move: Callable[[np.ndarray], np.ndarray]) -> tuple[Callable[[np.ndarray], np.ndarray], Run]:
-            return move, Run(transformation, transformation.init(unpack(move(params), shapes)), shapes)
+    def moving(dtype: type[np.floating], draw: int) -> Callable[[np.ndarray], np.ndarray]:
+        return functools.partial(shifted, dtype=dtype, rng=chance(request, draw))
 
-        moves = [functools.partial(shifted, dtype=np.float32, rng=chance(request, draw)) for draw in (3, 4)]
-        runs = [beside(np.copy), *map(beside, moves)]
-        for packed, loss, update in zip(request["gradients"], request["losses"], updates, strict=True):
-            gradient = decode(packed)
-            away.append(
-                farthest([distance(run.step(move(gradient), move(params), loss), update) for move, run in runs])
-            )
-            params = after(params, update)
-    return {"moved": {"float32": away}}
+    with jax.enable_x64(False):
+        singles = [away(np.copy), *(away(moving(np.float32, draw)) for draw in (3, 4))]
+    doubles = []
+    for draw in (5, 6, 7):
+        nudging.append(chance(request, draw))
+        try:
+            doubles.append(away(moving(np.float64, draw)))
+        finally:
+            nudging.pop()
+    worst = {"float32": singles, "float64": doubles}
+    return {"moved": {dtype: [farthest(list(d)) for d in zip(*runs, strict=True)] for dtype, runs in worst.items()}}
 
 
 def main() -> None:

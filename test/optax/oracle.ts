@@ -5,20 +5,22 @@ import type { Inputs } from './inputs.ts'
 /** By step, a distance from an update; null where what is not finite is not alike. */
 export type Distances = readonly (number | null)[]
 
+export type Moved = Readonly<Record<'float32' | 'float64', Distances>>
+
 /** What Optax says of a chain. */
 export type Answer =
   | { readonly refused: string }
   | {
       readonly updates: readonly Float64Array[]
       /** How far the updates go when all inputs move by one unit in their last place. */
-      readonly moved: Readonly<Record<'float32' | 'float64', Distances>>
+      readonly moved: Moved
     }
 
 interface Reply {
   readonly id: number
   readonly refused?: string
   readonly updates?: readonly string[]
-  readonly moved?: { readonly float32: Distances; readonly float64: Distances }
+  readonly moved?: Moved
 }
 
 interface Question {
@@ -62,13 +64,12 @@ export class Oracle {
       : { updates: updates.map(decode), moved }
   }
 
-  /** How far Optax in float32 is from these updates; undefined where it refuses the chain then. */
-  async narrow(
-    chain: string,
-    inputs: Inputs,
-    updates: readonly Float64Array[],
-  ): Promise<Distances | undefined> {
-    return (await this.#ask({ chain, inputs, updates })).moved?.float32
+  /**
+   * How far from these updates Optax is in float32, and in float64 when what transformations hand on moves by one unit
+   * in its last place too; undefined where it refuses the chain then.
+   */
+  async rounded(chain: string, inputs: Inputs, updates: readonly Float64Array[]): Promise<Moved | undefined> {
+    return (await this.#ask({ chain, inputs, updates })).moved
   }
 
   close(): void {

@@ -91,6 +91,9 @@ const values: Readonly<Record<string, readonly string[]>> = {
   momentum: ['0.0', '0.5', '0.9'],
   // All that follows an update of bfloat16 would be bfloat16 in Optax.
   'scale_by_novograd.mu_dtype': ['None'],
+  // Of no effect in Optax but within `MultiSteps`, which rounds all state to the number type that it starts in.
+  'ademamix.mu_dtype': ['None'],
+  'scale_by_ademamix.mu_dtype': ['None'],
   n: ['0', '2', '4'],
   ns_coeffs: ['(3.4445, -4.775, 2.0315)', '(2.0, -1.5, 0.5)'],
   ns_steps: ['3', '5'],

@@ -47,12 +47,14 @@ optax.scale_by_factored_rms.__defaults__ = (*DEFAULTS, power_decay)
 
 
 def singular(x: jax.Array, **options: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The singular value decomposition with one sign for each vector: the number farthest from 0 is positive."""
+    """The singular value decomposition with a sign for each vector: the first number farthest from 0 is positive."""
     u, s, vh = jnp.linalg.svd(x, **options)
 
     def signs(vectors: jax.Array) -> jax.Array:
-        farthest = jnp.take_along_axis(vectors, jnp.abs(vectors).argmax(0, keepdims=True), 0)
-        return jnp.where(farthest < 0, -1.0, 1.0)
+        sizes = jnp.abs(vectors)
+        # The largest of several that are equal is a matter of rounding.
+        first = (sizes >= sizes.max(0) * (1 - 2**-20)).argmax(0, keepdims=True)
+        return jnp.where(jnp.take_along_axis(vectors, first, 0) < 0, -1.0, 1.0)
 
     return u * signs(u), s, vh * signs(vh.T).T
 

@@ -15,8 +15,12 @@ export interface Proxy {
  * Stands between a client and a server on loopback.
  *
  * @param to the server's port, when somebody connects; none while there is no server
+ * @param hold what is to be waited for before these bytes are handed on to the server, if anything
  */
-export const startProxy = async (to: () => number | undefined): Promise<Proxy> => {
+export const startProxy = async (
+  to: () => number | undefined,
+  hold: (bytes: Buffer) => Promise<unknown> | undefined = () => undefined,
+): Promise<Proxy> => {
   const sockets = new Set<Socket>()
   let cut: { readonly bytes: string; readonly done: () => void } | undefined
   let broken = false
@@ -35,7 +39,15 @@ export const startProxy = async (to: () => number | undefined): Promise<Proxy> =
         other.destroy()
       })
     }
-    near.on('data', (data) => far.write(data))
+    near.on('data', (data) => {
+      const held = hold(data)
+      if (held === undefined) return void far.write(data)
+      near.pause()
+      void held.then(() => {
+        far.write(data)
+        near.resume()
+      })
+    })
     far.on('data', (data) => {
       if (cut === undefined || !data.includes(cut.bytes)) return void near.write(data)
       broken = true

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { Problem } from '../../schemas/index.ts'
 import { Turns } from '../turns.ts'
 import type { Load } from './admission.ts'
+import { Inflating } from './inflate.ts'
 import { goOn } from './linger.ts'
 import type { Pace } from './pace.ts'
 
@@ -78,19 +78,14 @@ async function collected(
 }
 
 async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
-  const gunzip = createGunzip({ chunkSize: 2 ** 18 })
-  const broken = (error: Error) => gunzip.destroy(error)
-  stream.on('error', broken)
+  const inflating = new Inflating(stream)
   try {
-    return await collected(stream.pipe(gunzip), terms, 'decompresses to more')
+    return await collected(inflating.out, terms, 'decompresses to more')
   } catch (error) {
     if (error instanceof Problem || !isZlib(error)) throw error
     throw new Problem('malformed_body', 'The body is not gzip, which its Content-Encoding says it is')
   } finally {
-    stream.unpipe(gunzip).off('error', broken)
-    gunzip.destroy()
-    // What is left of it must flow off, so that the client comes to reading the answer.
-    stream.resume()
+    inflating.end()
   }
 }
 

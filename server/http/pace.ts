@@ -1,5 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
+
 /** What must move within the time that is given: less is a peer that stalls, or wants to hold what it was given. */
 const least = 2 ** 16
+/** Transfers that are ended in one turn of the event loop. */
+const few = 8
 
 interface Watched {
   readonly moved: () => number
@@ -40,13 +44,20 @@ export class Pace {
       this.#timer = undefined
     }
     const now = this.#now()
+    const stalled: Watched[] = []
     for (const watched of this.#watched) {
       const at = watched.moved()
       if (at - watched.at >= least) Object.assign(watched, { since: now, at })
-      else if (now - watched.since >= this.limit) {
-        this.#watched.delete(watched)
-        watched.stalled()
-      }
+      else if (now - watched.since >= this.limit) stalled.push(watched)
+    }
+    void this.#end(stalled)
+  }
+
+  /** Some at a time: each is to be told, and there may be hundreds. */
+  async #end(stalled: readonly Watched[]): Promise<void> {
+    for (const [i, watched] of stalled.entries()) {
+      if (i % few === few - 1) await setImmediate()
+      if (this.#watched.delete(watched)) watched.stalled()
     }
   }
 }

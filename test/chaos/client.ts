@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exchange } from '../process.ts'
 import type { Random } from '../sessions/simulation/random.ts'
+import { seenTime } from './clock.ts'
 import type { Place } from './place.ts'
 import type { Tally } from './tally.ts'
 
@@ -31,11 +32,11 @@ export class Client {
 
   /** How long its request under way has been so, in milliseconds. */
   get waits(): number {
-    return this.#since === undefined ? 0 : Date.now() - this.#since
+    return this.#since === undefined ? 0 : seenTime() - this.#since
   }
 
   async send(method: string, path: string, body?: object): Promise<Answer> {
-    const start = Date.now()
+    const start = seenTime()
     this.#since = start
     let lost = false
     const attempts: string[] = []
@@ -43,7 +44,7 @@ export class Client {
       const place = this.#places[this.random.below(this.#places.length)]
       assert.ok(place && !place.stopped, `${method} ${path} is not needed any more`)
       const { life } = place
-      const since = Date.now()
+      const since = seenTime()
       const answer = await this.#once(`${place.url}${path}`, method, body)
       if (life !== undefined && answer !== undefined) place.answered(life)
       else if (life !== undefined) {
@@ -59,12 +60,12 @@ export class Client {
         if (lost && answer.body.replayed === true) this.#tally.replayed++
         this.#since = undefined
         this.#tally.answered++
-        this.#tally.slowest = Math.max(this.#tally.slowest, Date.now() - start)
+        this.#tally.slowest = Math.max(this.#tally.slowest, seenTime() - start)
         return answer
       }
-      attempts.push(`${answer?.body.code ?? 'broken'} after ${Date.now() - since} ms`)
+      attempts.push(`${answer?.body.code ?? 'broken'} after ${seenTime() - since} ms`)
       assert.ok(
-        Date.now() - start < takenLimit,
+        seenTime() - start < takenLimit,
         `${method} ${path} is not taken after ${takenLimit} ms: ${attempts.slice(-told).join(', ')}`,
       )
       await sleep(5 + this.random.below(40))
@@ -73,11 +74,17 @@ export class Client {
 
   /** Undefined where the connection broke. That it is silent is not what a kill looks like, and fails. */
   async #once(url: string, method: string, body: object | undefined): Promise<Answer | undefined> {
+    const [silent, since] = [new AbortController(), seenTime()]
+    const timer = setInterval(() => {
+      if (seenTime() - since > answerLimit) silent.abort()
+    }, 1000)
     try {
-      return await exchange(url, method, body, { signal: AbortSignal.timeout(answerLimit) })
+      return await exchange(url, method, body, { signal: silent.signal })
     } catch (error) {
       if (error instanceof TypeError && /^(fetch failed|terminated)$/.test(error.message)) return undefined
       throw new Error(`${method} ${url} has no answer`, { cause: error })
+    } finally {
+      clearInterval(timer)
     }
   }
 }

@@ -34,6 +34,10 @@ export abstract class Logged extends Session {
     )
   }
 
+  override caughtUp(): Promise<void> {
+    return this.#scribe.caughtUp()
+  }
+
   /** What a worker does, so that it is known when all are done. */
   protected async working(work: () => Promise<void>): Promise<void> {
     try {

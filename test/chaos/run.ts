@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { openStore } from '../../server/stores/index.ts'
+import { scripts } from '../../server/stores/redis/scripts.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { TestApp } from '../app.ts'
 import { ServerProcess } from '../process.ts'
@@ -38,7 +39,12 @@ export async function chaos(
   let disturbed = Promise.resolve()
   const timer = setInterval(() => progress(tally), 1000)
   try {
-    for (let i = 0; i < servers; i++) places.push(await Place.start(redis.port))
+    for (let i = 0; i < servers; i++)
+      places.push(
+        await Place.start(redis.port, (bytes) =>
+          drops(bytes) ? Promise.all(sessions.map((session) => session.caughtUp())) : undefined,
+        ),
+      )
     for (const course of [...synchronous, ...decided]) sessions.push(await start(course, store, () => over))
     const seeds = new Random(seed)
     const workers = sessions.flatMap((session) =>
@@ -75,6 +81,12 @@ export async function chaos(
     await store.close()
     await redis.stop()
   }
+}
+
+/** Whether a call is among these that puts a snapshot in place of the log before it. */
+const drops = (bytes: Buffer): boolean => {
+  const { sha, source } = scripts.putsnapshot
+  return bytes.includes(sha) || bytes.includes(source.slice(-50))
 }
 
 async function start(course: Course, store: Store, over: () => boolean): Promise<Session> {

@@ -13,6 +13,8 @@ export class Scribe {
   readonly #course: Course
   #seq = 0
   #id: string | undefined
+  #waiting: (() => void)[] = []
+  #over = false
 
   constructor(store: Store, key: string, course: Course) {
     this.#store = store
@@ -22,13 +24,25 @@ export class Scribe {
 
   /** Tell of each entry, in order, and of the step that the session is at with it. */
   async follow(over: () => boolean, tell: (event: Event, step: number) => Promise<void>): Promise<void> {
-    for (;;) {
-      // What is there when all is over is read as well.
-      const last = over()
-      const done = await this.#read(tell)
-      if (last && done) return
-      await sleep(pause)
+    try {
+      for (;;) {
+        // What is there when all is over is read as well.
+        const last = over()
+        const waiting = this.#waiting.length
+        const done = await this.#read(tell)
+        if (done) for (const told of this.#waiting.splice(0, waiting)) told()
+        if (last && done) return
+        await sleep(pause)
+      }
+    } finally {
+      this.#over = true
+      for (const told of this.#waiting) told()
     }
+  }
+
+  /** When all is read that is in the log now. */
+  caughtUp(): Promise<void> {
+    return this.#over ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   async #read(tell: (event: Event, step: number) => Promise<void>): Promise<boolean> {

@@ -27,6 +27,9 @@ export abstract class Session {
   /** Beside those who work, until the work is over. */
   async watch(): Promise<void> {}
 
+  /** When it has seen all that is in the log now, which may then be dropped. */
+  async caughtUp(): Promise<void> {}
+
   /** At the end, with what a server says that has seen nothing: how many steps there are, and the kept parameters. */
   abstract judge(steps: number, params: Buffer): Promise<void>
 

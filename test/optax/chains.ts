@@ -34,8 +34,8 @@ const keepFirst = [
 
 /**
  * What is not compared within a wrapper. Of those that may leave out a first step, or start a state anew, Optax takes
- * the first parameters when the whole chain starts, the service at the first step that is taken. Noise on one vector is
- * refused here.
+ * the first parameters when the whole chain starts, or at the step before the new state's first, the service at the
+ * first step that is taken. Noise on one vector is refused here.
  */
 const notWithin: Readonly<Record<string, readonly string[]>> = {
   MultiSteps: keepFirst,
@@ -43,6 +43,7 @@ const notWithin: Readonly<Record<string, readonly string[]>> = {
   conditionally_mask: keepFirst,
   conditionally_transform: keepFirst,
   flatten: ['add_noise', 'noisy_sgd'],
+  lookahead: keepFirst,
   sam: keepFirst,
 }
 

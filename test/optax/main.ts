@@ -1,19 +1,21 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { wasmEngine } from '../../server/engines/wasm/engine.ts'
 import { repositoryRoot } from '../vectors/load.ts'
 import { drawCase, judge } from './case.ts'
+import { times } from './chains.ts'
 import { Oracle } from './oracle.ts'
 import { Report } from './report.ts'
 
 const usage = `Compare random chains with the Optax that is installed beside this.
 
-    npm run test:optax -- [--chains 2000] [--seed 1] [--only <index>]
+    npm run test:optax -- [--chains 2000] [--seed 1] [--only <index>] [--processes <count>]
 
---only runs one chain of those of the seed, and shows its inputs and answers.`
+--only runs one chain of those of the seed. --processes is how many of Python answer, one a core if left out.`
 
-/** Chains that Python may be ahead. */
+/** Chains that a Python process may be ahead. */
 const ahead = 4
 
 const { values } = parseArgs({
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     chains: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
+    processes: { type: 'string', default: String(availableParallelism()) },
     python: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -32,24 +35,30 @@ async function main(): Promise<number> {
     return 0
   }
   const [seed, chains] = [whole('seed', values.seed), whole('chains', values.chains)]
+  const processes = Math.max(1, whole('processes', values.processes))
   const only = values.only === undefined ? undefined : whole('only', values.only)
   const indexes = only === undefined ? Array.from({ length: chains }, (_, i) => i) : [only]
   const here = join(repositoryRoot(), 'test', 'optax')
-  const oracle = new Oracle(values.python ?? join(here, '.venv', 'bin', 'python'), join(here, 'oracle.py'))
+  const python = values.python ?? join(here, '.venv', 'bin', 'python')
+  const oracles = times(
+    Math.min(processes, indexes.length),
+    () => new Oracle(python, join(here, 'oracle.py')),
+  )
   const engines = { reference: referenceEngine(), wasm: wasmEngine({ threads: 1 }) }
   try {
-    const report = new Report(seed, indexes.length, await oracle.ready)
-    const cases = indexes.map((index) => drawCase(seed, index))
-    const outcomes: ReturnType<typeof judge>[] = []
-    for (const [n, drawn] of cases.entries()) {
-      for (let next = outcomes.length; next < Math.min(n + ahead, cases.length); next++)
-        outcomes.push(judge(cases[next] ?? drawn, oracle, engines))
-      report.add(drawn, await (outcomes[n] as ReturnType<typeof judge>))
+    const [version = ''] = await Promise.all(oracles.map(({ ready }) => ready))
+    const report = new Report(seed, indexes.length, version)
+    const waiting = indexes.map((index) => drawCase(seed, index))
+    // Whoever answers first takes the next: chains take from a second to a minute.
+    const work = async (oracle: Oracle): Promise<void> => {
+      for (let drawn = waiting.shift(); drawn !== undefined; drawn = waiting.shift())
+        report.add(drawn, await judge(drawn, oracle, engines))
     }
+    await Promise.all(oracles.flatMap((oracle) => times(ahead, () => work(oracle))))
     report.end()
     return report.failed ? 1 : 0
   } finally {
-    oracle.close()
+    for (const oracle of oracles) oracle.close()
     await engines.wasm.close()
   }
 }

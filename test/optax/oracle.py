@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import sys
 import warnings
 import zlib
@@ -22,7 +23,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "vectors"))
 
-# First of all: it sets what JAX reads when it is imported.
+# Without XLA's simplifier, which makes 0 of `False * NaN`, but of scalars only: so that where `MultiSteps` multiplies,
+# NaN would be 0 in tensors of rank 0 alone. JAX reads this when it is imported.
+os.environ["XLA_FLAGS"] = "--xla_disable_hlo_passes=algsimp"
+
 from generate import decode, encode, pack, started, transformation_of, unpack, widen
 
 import jax

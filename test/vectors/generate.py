@@ -16,11 +16,10 @@ import types
 from pathlib import Path
 from typing import Any
 
-# One thread: the order of a sum, and so its last bit, must not depend on the machine's cores. No simplifier: it makes 0
-# of `False * NaN`, but of scalars only, so that where `MultiSteps` multiplies, NaN would be 0 in tensors of rank 0 alone.
+# One thread: the order of a sum, and so its last bit, must not depend on the machine's cores.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
-    "--xla_cpu_multi_thread_eigen=false --xla_disable_hlo_passes=algsimp intra_op_parallelism_threads=1"
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 )
 
 import jax

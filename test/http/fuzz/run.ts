@@ -12,8 +12,11 @@ const connections = 8
 const sane = 200
 /** Old space that the server has, in MiB: what is held of each of a million inputs would not fit. */
 const heap = ['--max-old-space-size=128']
-/** MiB: a heap finds its size in the first tenths. */
-const growth = 32
+/**
+ * MiB from the third tenth on. Of each session the store may keep 512 entries, and with each the 8 KiB that its body was
+ * cut from: 32 MiB in all.
+ */
+const growth = 64
 
 /** What many do at once. */
 interface Progress {

@@ -41,8 +41,9 @@ describe('store: redis cluster, its masters', () => {
     assert.deepEqual(await readPages(page), keys)
     assert.ok(cursors.length > 3)
     for (const cursor of cursors) {
-      assert.doesNotMatch(cursor, /127|:/)
-      for (const { port } of cluster.masters) assert.ok(!cursor.includes(String(port)), cursor)
+      // The lowest slot of a master, the mark of its run, its own cursor: no address, no port.
+      const [, slot = ''] = /^(\d+)(?:\.[0-9a-f]{8}\.\d+)?$/.exec(cursor) ?? []
+      assert.ok(slot !== '' && Number(slot) % Math.ceil(16_384 / 3) === 0, cursor)
     }
     // Of another run of the server: what was gone over comes again, nothing is left out.
     const [first = ''] = cursors

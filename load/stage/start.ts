@@ -1,8 +1,8 @@
 import { ServerProcess } from '../../test/process.ts'
 import { ask, freePort, type RedisServer, startRedis } from '../../test/redis.ts'
+import { startReplicated } from '../../test/replicated.ts'
 import { Target } from '../target.ts'
 import { startNginx } from './nginx.ts'
-import { startReplicated } from './sentinels.ts'
 import type { Stage } from './stage.ts'
 
 /** Servers that run. One that ends from outside, in the middle of a scenario, leaves none behind. */

@@ -65,22 +65,24 @@ async function collected(
   stream: Readable,
   { limit, load, pace }: BodyTerms,
   how = 'is larger',
+  held?: () => boolean,
 ): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  await each(stream, pace, (chunk) => {
+  const take = (chunk: Buffer) => {
     length += chunk.length
     if (length > limit) throw tooLarge(how, limit)
     load.take(chunk.length)
     chunks.push(chunk)
-  })
+  }
+  await each(stream, pace, take, held)
   return Buffer.from((await new Turns().join(chunks)).buffer)
 }
 
 async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
   const inflating = new Inflating(stream)
   try {
-    return await collected(inflating.out, terms, 'decompresses to more')
+    return await collected(inflating.out, terms, 'decompresses to more', () => inflating.waits)
   } catch (error) {
     if (error instanceof Problem || !isZlib(error)) throw error
     throw new Problem('malformed_body', 'The body is not gzip, which its Content-Encoding says it is')
@@ -92,13 +94,19 @@ async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
 const isZlib = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')
 
-/** Hand on chunks as they come. A throw ends that, and the rest is dropped. */
-function each(stream: Readable, pace: Pace, take: (chunk: Buffer) => void): Promise<void> {
+/** Hand on chunks as they come. A throw ends that, and the rest is dropped. It does not stall while it is held. */
+function each(
+  stream: Readable,
+  pace: Pace,
+  take: (chunk: Buffer) => void,
+  held?: () => boolean,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let moved = 0
     const unwatch = pace.watch(
       () => moved,
       () => end(new Problem('request_timeout', `The body stalled for ${pace.limit} ms after ${moved} bytes`)),
+      held,
     )
     const end = (error?: unknown) => {
       unwatch()

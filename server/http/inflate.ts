@@ -37,6 +37,7 @@ export class Inflating {
   readonly #stream: Readable
   readonly #feed: Writable
   readonly #broken = (error: Error) => this.out.destroy(error)
+  #waits = false
 
   constructor(stream: Readable) {
     this.#stream = stream
@@ -47,9 +48,19 @@ export class Inflating {
     stream.on('error', this.#broken).pipe(this.#feed)
   }
 
+  /** Whether it waits for others to be decompressed, and not for the client. */
+  get waits(): boolean {
+    return this.#waits
+  }
+
   async #take(chunk: Buffer): Promise<void> {
-    for (let at = 0; at < chunk.length; at += slice)
-      await lanes.run(() => this.#write(chunk.subarray(at, at + slice)))
+    for (let at = 0; at < chunk.length; at += slice) {
+      this.#waits = true
+      await lanes.run(() => {
+        this.#waits = false
+        return this.#write(chunk.subarray(at, at + slice))
+      })
+    }
   }
 
   /** Settles when these bytes are decompressed, or never will be. */

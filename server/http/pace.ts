@@ -7,6 +7,7 @@ const few = 8
 
 interface Watched {
   readonly moved: () => number
+  readonly held: () => boolean
   readonly stalled: () => void
   since: number
   at: number
@@ -25,9 +26,9 @@ export class Pace {
     this.#now = now
   }
 
-  /** Watch a transfer, of which so many bytes have moved; what is given back ends that. */
-  watch(moved: () => number, stalled: () => void): () => void {
-    const watched = { moved, stalled, since: this.#now(), at: moved() }
+  /** Watch a transfer, of which so many bytes have moved; what is given back ends that. While it is held no time runs. */
+  watch(moved: () => number, stalled: () => void, held = () => false): () => void {
+    const watched = { moved, held, stalled, since: this.#now(), at: moved() }
     this.#watched.add(watched)
     this.#timer ??= this.#start()
     return () => this.#watched.delete(watched)
@@ -47,7 +48,7 @@ export class Pace {
     const stalled: Watched[] = []
     for (const watched of this.#watched) {
       const at = watched.moved()
-      if (at - watched.at >= least) Object.assign(watched, { since: now, at })
+      if (at - watched.at >= least || watched.held()) Object.assign(watched, { since: now, at })
       else if (now - watched.since >= this.limit) stalled.push(watched)
     }
     void this.#end(stalled)

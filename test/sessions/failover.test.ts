@@ -2,38 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TestApp } from '../app.ts'
-import { ask, type RedisServer, startRedis, startSentinel } from '../redis.ts'
+import { ask, type RedisServer } from '../redis.ts'
+import { type Replicated, startReplicated } from '../replicated.ts'
 import { Trainer } from './trainer.ts'
-
-const settings = { 'repl-diskless-sync-delay': '0', 'repl-ping-replica-period': '1' }
-
-/** A master with replicas, and three sentinels that agree by two. */
-const startReplicated = async (count: number) => {
-  const start = () => startRedis(settings)
-  const [master, ...replicas] = await Promise.all([start(), ...Array.from({ length: count }, start)])
-  assert.ok(master)
-  for (const replica of replicas) await ask(replica, 'REPLICAOF', '127.0.0.1', master.port)
-  for (const replica of replicas)
-    while (!/master_link_status:up/.test(String(await ask(replica, 'INFO', 'replication')))) await sleep(20)
-  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel('steps', master.port, 2)))
-  const [first] = sentinels
-  assert.ok(first)
-  // They learn of the replica, and of each other, from the master.
-  const known = async () => {
-    const reply = (await ask(first, 'SENTINEL', 'MASTER', 'steps')) as string[]
-    const of = (name: string) => Number(reply[reply.indexOf(name) + 1])
-    return of('num-slaves') === count && of('num-other-sentinels') === 2
-  }
-  while (!(await known())) await sleep(50)
-  return {
-    master,
-    replicas,
-    url: `redis-sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/steps/0`,
-    stop: async () => {
-      await Promise.all([...sentinels, master, ...replicas].map((server) => server.stop()))
-    },
-  }
-}
 
 /** Cut all replicas off, and let them come back only when this is undone. */
 const cutOff = async (master: RedisServer) => {
@@ -43,7 +14,7 @@ const cutOff = async (master: RedisServer) => {
 
 describe('a failover by sentinels', { timeout: 240_000, concurrency: true }, () => {
   describe('where steps wait for a replica', { concurrency: 1 }, () => {
-    let redis: Awaited<ReturnType<typeof startReplicated>>
+    let redis: Replicated
     let app: TestApp
     let trainer: Trainer
     before(async () => {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, type RedisServer, startRedis, startSentinel } from '../../test/redis.ts'
+import { ask, type RedisServer, startRedis, startSentinel } from './redis.ts'
 
 export interface Replicated {
   readonly master: RedisServer
+  readonly replicas: readonly RedisServer[]
   readonly url: string
   readonly stop: () => Promise<void>
 }
@@ -30,6 +31,7 @@ export async function startReplicated(count: number): Promise<Replicated> {
     })
   return {
     master,
+    replicas,
     url: `redis-sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${name}/0`,
     async stop() {
       await Promise.all([...sentinels, master, ...replicas].map((server) => server.stop()))

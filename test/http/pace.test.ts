@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Pace } from '../../server/http/pace.ts'
+
+test('a transfer that does not move is ended, one that waits for others is not', async () => {
+  let now = 0
+  const pace = new Pace(1000, () => now)
+  let held = true
+  const ended: string[] = []
+  const watches = [
+    pace.watch(
+      () => 0,
+      () => ended.push('still'),
+    ),
+    pace.watch(
+      () => now * 2 ** 16,
+      () => ended.push('moving'),
+    ),
+    pace.watch(
+      () => 0,
+      () => ended.push('held'),
+      () => held,
+    ),
+  ]
+  const until = async (time: number) => {
+    now = time
+    // The timer goes over them every 125 ms of real time.
+    await sleep(300)
+  }
+  await until(999)
+  assert.deepEqual(ended, [])
+  await until(1001)
+  assert.deepEqual(ended, ['still'])
+  held = false
+  await until(2000)
+  assert.deepEqual(ended, ['still'])
+  await until(2002)
+  assert.deepEqual(ended, ['still', 'held'])
+  for (const unwatch of watches) unwatch()
+})

@@ -66,5 +66,31 @@ export class Turns {
   }
 }
 
+/** Puts slices of what lies back to back where its pieces are to be. */
+export function into(pieces: readonly Uint8Array[]): Work {
+  let end = 0
+  const ends = pieces.map(({ length }) => {
+    end += length
+    return end
+  })
+  return (slice, at) => {
+    let [low, high] = [0, pieces.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((ends[middle] ?? 0) > at) high = middle
+      else low = middle + 1
+    }
+    for (let done = 0; done < slice.length; low++) {
+      const piece = pieces[low]
+      if (piece === undefined)
+        throw new RangeError(`There is no place for bytes ${at} to ${at + slice.length} of ${end}`)
+      const inPiece = at + done - ((ends[low] ?? 0) - piece.length)
+      const part = slice.subarray(done, done + piece.length - inPiece)
+      piece.set(part, inPiece)
+      done += part.length
+    }
+  }
+}
+
 export const sizeOf = (pieces: readonly Uint8Array[]): number =>
   pieces.reduce((sum, piece) => sum + piece.length, 0)

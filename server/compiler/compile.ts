@@ -25,7 +25,10 @@ export function compile(trace: Trace): Plan {
   const grouped = groupTensors(trace)
   const { groups } = grouped
   const state = layOut(grouped)
-  const vectors = vectorsOf(groups.map(({ body }) => body))
+  const vectors = vectorsOf(
+    groups.map(({ body }) => body),
+    grouped.routines,
+  )
   const schedule = new Scheduler(grouped, vectors)
   const commits = commitsOf(grouped, state)
   const exposed = new Map(groups.flatMap(({ body }) => [...body.exposed]))

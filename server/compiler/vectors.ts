@@ -1,5 +1,6 @@
 import type { Expr } from '../expression/index.ts'
 import type { Alike } from './group.ts'
+import type { Interner } from './intern.ts'
 
 /**
  * Vectors: values over some axes that the host computes in float64, as it does scalars. These are slots over axes, what
@@ -7,11 +8,15 @@ import type { Alike } from './group.ts'
  * itself what it makes out of reductions of rows, for it has each row at hand, and what varies over more axes than any
  * vector that it is made of, for that may be as much as the tensor.
  */
-export function vectorsOf(bodies: readonly Alike['body'][]): ReadonlySet<Expr> {
+export function vectorsOf(
+  bodies: readonly Alike['body'][],
+  routines: Interner['routines'],
+): ReadonlySet<Expr> {
   const ordered = new Set<Expr>()
   const visit = (x: Expr) => {
     if (ordered.has(x)) return
-    x.args.forEach(visit)
+    // Also what a routine reads, of whose result there is but a name.
+    for (const arg of [...x.args, ...(routines.get(x)?.args ?? [])]) visit(arg)
     ordered.add(x)
   }
   const vectors = new Set<Expr>()

@@ -1,5 +1,6 @@
 import type { Plan } from '../compiler/plan.ts'
 import type { Rows } from '../compiler/rows.ts'
+import { into, Turns, type Work } from '../turns.ts'
 import type { Dtype } from './dtypes.ts'
 import type { Lease } from './lease.ts'
 
@@ -47,7 +48,14 @@ export interface StepOutput {
 /** How state starts: as the plan says, or as it was when saved. */
 export type Start =
   | { readonly options: Float64Array; readonly parameters?: Tensors }
-  | { readonly saved: readonly SavedPiece[] }
+  | { readonly saved: SavedState }
+
+/** State as it was saved, wherever it lies: its pieces back to back, in the order of `plan.state`. */
+export interface SavedState {
+  readonly pieces: readonly { readonly dtype: Dtype; readonly length: number }[]
+  /** Hand on all bytes in slices, each with its place, in any order. */
+  through(work: Work): Promise<void> | undefined
+}
 
 /** One piece of state, in the order of `plan.state`. */
 export interface SavedPiece {
@@ -55,11 +63,41 @@ export interface SavedPiece {
   readonly bytes: Uint8Array
 }
 
+/** State that is in memory. */
+export const savedState = (pieces: readonly SavedPiece[]): SavedState => ({
+  pieces: pieces.map(({ dtype, bytes }) => ({ dtype, length: bytes.length })),
+  through: (work) =>
+    new Turns().through(
+      pieces.map(({ bytes }) => bytes),
+      work,
+    ),
+})
+
+/** The pieces, each in memory of its own. */
+export async function piecesOf(
+  saved: SavedState,
+): Promise<(SavedPiece & { readonly bytes: Uint8Array<ArrayBuffer> })[]> {
+  const pieces = saved.pieces.map(({ dtype, length }) => ({ dtype, bytes: new Uint8Array(length) }))
+  await saved.through(into(pieces.map(({ bytes }) => bytes)))
+  return pieces
+}
+
+/** Memory of an engine, good until it is released. */
+export interface Lent {
+  readonly bytes: Uint8Array
+  readonly lease: Lease
+}
+
 /** The state of one session in an engine's memory. One call at a time. */
 export interface Replica {
   step(input: StepInput): Promise<StepOutput>
   /** A copy of all state, or of the pieces of one slot, which later steps do not touch. */
   save(slot?: string): Promise<readonly SavedPiece[]>
+  /**
+   * Memory for tensors that are to be given to a step, where it would copy them to otherwise; until it is released. None
+   * where that is of no use, or not there.
+   */
+  lend?(bytes: number): Lent | undefined
   close(): void
 }
 

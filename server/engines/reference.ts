@@ -14,7 +14,16 @@ import { gatherRows, type Rows, rowsOf, scatterRows, widthOf } from '../compiler
 import { flush, initial, Scalars } from '../compiler/scalars.ts'
 import type { Expr, Primitive, Tensor } from '../expression/index.ts'
 import { bytesOf, dtypes, narrow, widen } from './dtypes.ts'
-import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from './engine.ts'
+import {
+  type Engine,
+  piecesOf,
+  type Replica,
+  type SavedPiece,
+  type Start,
+  type StepInput,
+  type StepOutput,
+  type Tensors,
+} from './engine.ts'
 import { runRoutine } from './routines.ts'
 
 /** The engine that shows what is right: every plan in float64, one value after the other, as plainly as it can. */
@@ -30,7 +39,7 @@ export function referenceEngine(): Engine {
         ? `a tensor has ${largest} elements, and the engine reference takes at most ${limit}`
         : undefined
     },
-    open: async (plan, start) => new ReferenceReplica(plan, startOf(plan, start)),
+    open: async (plan, start) => new ReferenceReplica(plan, await startOf(plan, start)),
     close: async () => {},
   }
 }
@@ -41,8 +50,8 @@ const limit = 2 ** 28
 /** Number type in which a piece is saved. */
 const typeOf = (piece: StatePiece) => (piece.definition.type === 'BF16' ? 'BF16' : 'F64')
 
-function startOf(plan: Plan, start: Start): Float64Array[] {
-  if ('saved' in start) return start.saved.map(widen)
+async function startOf(plan: Plan, start: Start): Promise<Float64Array[]> {
+  if ('saved' in start) return (await piecesOf(start.saved)).map(widen)
   return plan.state.map(({ definition: { init }, size, tensor }) => {
     if (init !== 'parameters') return new Float64Array(size).fill(initial(plan, init, start.options))
     if (start.parameters === undefined) throw new Error('State starts as the parameters, and there are none')

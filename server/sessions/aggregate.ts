@@ -2,6 +2,7 @@ import { bytesOf, narrow, widen } from '../engines/dtypes.ts'
 import type { Tensors } from '../engines/engine.ts'
 import { Turns } from '../turns.ts'
 import type { ContributionEvent } from './journal.ts'
+import type { Spec } from './spec.ts'
 
 type Contribution = Pick<ContributionEvent, 'worker' | 'gradients' | 'weight' | 'loss'>
 
@@ -70,3 +71,7 @@ async function weighedSum(contributions: readonly Contribution[], divisor: numbe
   }
   return { dtype, parts }
 }
+
+/** What a contribution counts that is so many steps old. */
+export const stalenessWeight = ({ staleness }: Spec, steps: number): number =>
+  staleness === 'inverse' ? 1 / (1 + steps) : 1

@@ -1,5 +1,8 @@
-/** The same items, each asked for while the one before it is worked on. */
-export async function* ahead<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+/**
+ * The same items, each asked for while the one before it is worked on. What was asked for and is not taken any more is
+ * given to `drop`.
+ */
+export async function* ahead<T>(items: AsyncIterable<T>, drop: (item: T) => void): AsyncGenerator<T> {
   const iterator = items[Symbol.asyncIterator]()
   const ask = () => {
     const asked = iterator.next()
@@ -7,14 +10,20 @@ export async function* ahead<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
     asked.catch(() => undefined)
     return asked
   }
+  let asked: Promise<IteratorResult<T>> | undefined = ask()
   try {
-    for (let next = ask(); ; ) {
-      const { done, value } = await next
+    for (;;) {
+      const { done, value } = await asked
+      asked = undefined
       if (done) return
-      next = ask()
+      asked = ask()
       yield value
     }
   } finally {
+    await asked?.then(
+      ({ done, value }) => done || drop(value),
+      () => undefined,
+    )
     await iterator.return?.()
   }
 }

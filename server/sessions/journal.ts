@@ -95,6 +95,18 @@ function packedOnce(meta: Meta): Uint8Array {
   return latest.bytes
 }
 
+/** Entries of a journal, and their bytes. */
+export interface Extent {
+  readonly entries: number
+  readonly bytes: number
+}
+
+export const nothing: Extent = { entries: 0, bytes: 0 }
+export const plus = (a: Extent, b: Extent): Extent => ({
+  entries: a.entries + b.entries,
+  bytes: a.bytes + b.bytes,
+})
+
 const bodies = new WeakMap<Event, readonly Uint8Array[]>()
 
 /** The numbers of rows, where there are such, then the tensors. It is asked for at every stage of a step, and found once. */
@@ -127,14 +139,22 @@ const tensorsOf = (event: Event): readonly Tensors[] => {
   }
 }
 
-/** Read an entry back. The tensors are the session's. */
-export function readEvent(entry: Entry, tensors: Plan['tensors']): { event: Event; numerics: string } {
+/** What kind of event an entry is, which is told without its body. */
+export const kindOf = (entry: Entry): Event['kind'] =>
+  unpack<Meta>(entry.meta, `journal entry ${entry.seq}`).kind
+
+/** Read an entry back, of which these are the bytes. The tensors are the session's. */
+export function readEvent(
+  entry: Entry,
+  body: Uint8Array,
+  tensors: Plan['tensors'],
+): { event: Event; numerics: string } {
   const meta = unpack<Meta>(entry.meta, `journal entry ${entry.seq}`)
   const { kind, numerics, dtypes, loss, changes = [], rows: counts = [] } = meta
   let end = 0
   const take = (bytes: number) => {
     end += bytes
-    return entry.body.subarray(end - bytes, end)
+    return body.subarray(end - bytes, end)
   }
   const own = counts.map((n) => (n < 0 ? undefined : new Int32Array(new Uint8Array(take(4 * n)).buffer)))
   const rows = own.length === 0 ? {} : { rows: own }

@@ -4,7 +4,7 @@ import { Converter } from '../engines/dtypes.ts'
 import type { Engine, Replica, SavedPiece, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
 import { sizeOf } from '../turns.ts'
-import { type Aggregate, aggregate } from './aggregate.ts'
+import { type Aggregate, aggregate, stalenessWeight } from './aggregate.ts'
 import { ahead } from './ahead.ts'
 import { History, type Told } from './history.ts'
 import {
@@ -12,10 +12,14 @@ import {
   type Change,
   type ContributionEvent,
   type Event,
+  type Extent,
+  nothing,
+  plus,
   readEvent,
   type StepEvent,
 } from './journal.ts'
 import type { Program } from './program.ts'
+import { unlessReplaced, withBodies } from './reading.ts'
 import { readSnapshot, writeSnapshot } from './snapshot.ts'
 import type { Spec } from './spec.ts'
 
@@ -62,15 +66,6 @@ interface Position {
   readonly id: string
   readonly step: number
 }
-
-/** Entries of the journal, and their bytes. */
-interface Extent {
-  readonly entries: number
-  readonly bytes: number
-}
-
-const nothing: Extent = { entries: 0, bytes: 0 }
-const plus = (a: Extent, b: Extent): Extent => ({ entries: a.entries + b.entries, bytes: a.bytes + b.bytes })
 
 /**
  * A session folded up to some entry of its journal: its state in engine memory. It may be behind the journal, never
@@ -148,7 +143,9 @@ export class Live {
     const { saved, incarnation, step, options, exactFrom, numerics, past } = readSnapshot(plan, snapshot)
     if (incarnation !== this.incarnation) return false
     this.options.set(options)
-    this.#replica = await engine.open(plan, { saved })
+    const opened = await unlessReplaced(() => engine.open(plan, { saved }))
+    if (opened === undefined) return false
+    this.#replica = opened
     this.#at = { seq: snapshot.seq, id: snapshot.id, step }
     this.#settled = this.#at
     this.#exactFrom = exactFrom
@@ -159,12 +156,18 @@ export class Live {
 
   /** Fold what the journal has beyond this. False when it does not follow: then this must be loaded again. */
   async catchUp(until?: Until): Promise<boolean> {
-    for await (const entry of ahead(this.#workshop.store.entries(this.key, this.#at.seq))) {
-      if (until !== undefined && entry.seq > until.seq) break
-      if (entry.previous !== this.#at.id) return false
-      const { event, numerics } = readEvent(entry, declaredIn(this.program.plan))
-      const { reply } = until ?? {}
-      await this.fold(entry, event, numerics, entry.step === reply?.step ? reply.ask : undefined)
+    const entries = this.#workshop.store.entries(this.key, this.#at.seq)
+    const { seq = Number.POSITIVE_INFINITY, reply } = until ?? {}
+    const bodies = withBodies(entries, seq, (bytes) => this.#replica?.lend?.(bytes))
+    for await (const read of ahead(bodies, (read) => read?.lease?.release())) {
+      try {
+        if (read?.entry.previous !== this.#at.id) return false
+        const { entry, body } = read
+        const { event, numerics } = readEvent(entry, body, declaredIn(this.program.plan))
+        await this.fold(entry, event, numerics, entry.step === reply?.step ? reply.ask : undefined)
+      } finally {
+        read?.lease?.release()
+      }
     }
     return until === undefined || this.#at.seq >= until.seq
   }
@@ -200,7 +203,7 @@ export class Live {
 
   async #contribute(to: Position, event: ContributionEvent, ask: Ask | undefined): Promise<void> {
     if (this.spec.workers === 0) {
-      const weight = event.weight * weightOf(this.spec, this.#at.step - (event.base ?? this.#at.step))
+      const weight = event.weight * stalenessWeight(this.spec, this.#at.step - (event.base ?? this.#at.step))
       const { measure = false } = event
       const own = await aggregate([{ ...event, weight }], 'sum')
       return this.#step(to, { ...own, workers: 1, measure }, ask)
@@ -329,7 +332,3 @@ export class Live {
     return this.#replica
   }
 }
-
-/** What a contribution counts that is so many steps old. */
-const weightOf = ({ staleness }: Spec, steps: number): number =>
-  staleness === 'inverse' ? 1 / (1 + steps) : 1

@@ -1,6 +1,6 @@
 import type { Dtype } from '../../schemas/index.ts'
 import { type Plan, pieceName } from '../compiler/plan.ts'
-import type { SavedPiece } from '../engines/engine.ts'
+import type { SavedPiece, SavedState } from '../engines/engine.ts'
 import { type Snapshot, StateLost } from '../stores/store.ts'
 import type { Past } from './history.ts'
 import { formatVersion, packr, unpack } from './spec.ts'
@@ -37,22 +37,17 @@ export function writeSnapshot(
   }
 }
 
-/** Read a snapshot back, if it is of this plan's state. */
-export function readSnapshot(
-  plan: Plan,
-  snapshot: Snapshot,
-): SnapshotMeta & { readonly saved: readonly SavedPiece[] } {
+/** Read a snapshot back, if it is of this plan's state; that itself stays where it is. */
+export function readSnapshot(plan: Plan, snapshot: Snapshot): SnapshotMeta & { readonly saved: SavedState } {
   const meta = unpack<SnapshotMeta>(snapshot.meta, `snapshot after entry ${snapshot.seq}`)
-  let end = 0
-  const saved = meta.pieces.map(({ dtype, bytes }) => {
-    end += bytes
-    return { dtype, bytes: snapshot.body.subarray(end - bytes, end) }
-  })
+  const { through, size } = snapshot.body
+  const end = meta.pieces.reduce((sum, { bytes }) => sum + bytes, 0)
+  const saved = { pieces: meta.pieces.map(({ dtype, bytes }) => ({ dtype, length: bytes })), through }
   const names = plan.state.map((piece) => pieceName(plan, piece))
   const other = names.findIndex((name, i) => name !== meta.pieces[i]?.name)
-  if (other >= 0 || names.length !== meta.pieces.length || end !== snapshot.body.length)
+  if (other >= 0 || names.length !== meta.pieces.length || end !== size)
     throw new StateLost(
-      `The snapshot after entry ${snapshot.seq} has ${meta.pieces.length} pieces of state in ${snapshot.body.length} bytes, ` +
+      `The snapshot after entry ${snapshot.seq} has ${meta.pieces.length} pieces of state in ${size} bytes, ` +
         `expected ${names.length} in ${end}; the first that differs is ${names[other] ?? 'the last'}`,
     )
   return { ...meta, saved }

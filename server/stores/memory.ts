@@ -1,5 +1,5 @@
-import { Turns } from '../turns.ts'
 import type { StoreOptions } from './options.ts'
+import { inMemory } from './pieces.ts'
 import { judge, type KeptRound, type Members, openRound } from './rounds.ts'
 import type {
   Appended,
@@ -17,10 +17,10 @@ import { Watchers } from './watchers.ts'
 /** With its body in the pieces that it came in: those who append give them away. */
 type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & { readonly body: readonly Uint8Array[] }
 
-const whole = async <T extends Entry | Snapshot>({ body, ...rest }: Kept<T>) => ({
+const lent = <T extends Entry | Snapshot>({ body, ...rest }: Kept<T>) => ({
   ...rest,
   meta: copy(rest.meta),
-  body: await new Turns().join(body),
+  body: inMemory(body),
 })
 
 interface Session {
@@ -185,13 +185,13 @@ class MemoryStore implements Store {
       const next = first && session.entries[Math.max(0, last + 1 - first.seq)]
       if (next === undefined) return
       last = next.seq
-      yield whole<Entry>(next)
+      yield lent<Entry>(next)
     }
   }
 
   async snapshot(key: string) {
     const snapshot = this.#use(key)?.snapshot
-    return snapshot && whole<Snapshot>(snapshot)
+    return snapshot && lent<Snapshot>(snapshot)
   }
 
   async putSnapshot(key: string, { seq, id, meta, body, incarnation }: NewSnapshot) {

@@ -1,3 +1,6 @@
+import { Turns } from '../turns.ts'
+import type { StoredBody } from './store.ts'
+
 type Pieces = readonly Uint8Array[]
 
 export const sizeOf = (pieces: Pieces): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
@@ -33,4 +36,17 @@ export function* chunksOf(pieces: Pieces, length: number): Generator<Pieces> {
     }
   }
   if (chunk.length > 0) yield chunk
+}
+
+/** Pieces that are in memory, as what was read. */
+export const inMemory = (pieces: Pieces): StoredBody => ({
+  size: sizeOf(pieces),
+  through: (work) => new Turns().through(pieces, work),
+})
+
+/** All bytes of a body, in memory of their own. */
+export async function whole({ size, through }: StoredBody): Promise<Uint8Array<ArrayBuffer>> {
+  const out = new Uint8Array(size)
+  await through((slice, at) => out.set(slice, at))
+  return out
 }

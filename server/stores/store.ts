@@ -1,3 +1,5 @@
+import type { Work } from '../turns.ts'
+
 /**
  * Stores keep bytes. A session in a store is a record (written once), a journal (entries in order, each naming
  * the one before), and at most one snapshot, which stands for all entries up to its own.
@@ -86,6 +88,16 @@ export interface NewEntry {
   readonly once?: Once
 }
 
+/** Bytes of an entry or a snapshot where the store has them: a reader puts them where they are needed, in one go. */
+export interface StoredBody {
+  readonly size: number
+  /**
+   * Hand on all bytes in slices, each with its place, in any order. Undefined where it was done at once.
+   * @throws Replaced where others stand for them by now
+   */
+  through(work: Work): Promise<void> | undefined
+}
+
 export interface Entry {
   readonly seq: number
   readonly id: string
@@ -94,7 +106,7 @@ export interface Entry {
   /** Number of the latest step once this entry is taken. */
   readonly step: number
   readonly meta: Uint8Array
-  readonly body: Uint8Array
+  readonly body: StoredBody
 }
 
 export type Appended =
@@ -115,7 +127,7 @@ export interface Snapshot {
   readonly seq: number
   readonly id: string
   readonly meta: Uint8Array
-  readonly body: Uint8Array
+  readonly body: StoredBody
 }
 
 export interface NewSnapshot extends Omit<Snapshot, 'body'> {
@@ -131,7 +143,7 @@ export interface Page {
 
 /**
  * Meta and body of entries and snapshots are given away: whoever gave them changes them no more, and a store may keep them
- * as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds
+ * as they are. What is read is the reader's own, but the slices of a body: those are lent. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds
  * a session renews its time to live, `list` excepted. An expired session is not there. Faults of the medium are
  * thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
  */
@@ -162,8 +174,8 @@ export interface Store {
    */
   watch(key: string, listener: () => void): () => void
   /**
-   * Entries after `seq`, in order. Entries that a snapshot stands for are not there, also when it is put while this
-   * is read: what follows then says by `previous` that it does not follow.
+   * Entries after `seq`, in order, to be read one after the other. Entries that a snapshot stands for are not there, also
+   * when it is put while this is read: what follows then says by `previous` that it does not follow.
    */
   entries(key: string, seq: number): AsyncIterable<Entry>
   snapshot(key: string): Promise<Snapshot | undefined>
@@ -188,6 +200,11 @@ export interface Store {
 /** The store cannot be reached or cannot write now. The operation may or may not have taken place. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
+}
+
+/** What was about to be read is not there any more: a snapshot stands for it by now, or the session is gone. */
+export class Replaced extends Error {
+  override readonly name = 'Replaced'
 }
 
 /** Bytes that the store says it keeps are not there. */

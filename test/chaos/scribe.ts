@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Event, readEvent } from '../../server/sessions/journal.ts'
+import { whole } from '../../server/stores/pieces.ts'
 import { type Store, StoreUnavailable } from '../../server/stores/store.ts'
 import type { Course } from './scenarios.ts'
 
@@ -56,7 +57,7 @@ export class Scribe {
         )
         this.#seq = entry.seq
         this.#id = entry.id
-        await tell(readEvent(entry, tensors).event, entry.step)
+        await tell(readEvent(entry, await whole(entry.body), tensors).event, entry.step)
       }
       return true
     } catch (error) {

@@ -4,7 +4,7 @@ import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import { printPlan } from '../../server/compiler/print.ts'
 import { narrow, widen } from '../../server/engines/dtypes.ts'
-import type { Engine, Replica } from '../../server/engines/engine.ts'
+import { type Engine, type Replica, savedState } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { missing } from '../../server/engines/tensorflow/addon.ts'
 import { tensorflowEngine } from '../../server/engines/tensorflow/engine.ts'
@@ -172,7 +172,7 @@ function testAxes(name: string, open: () => Promise<Engine>): void {
       const plan = planOf(stateful)
       const one = await engine.open(plan, { options })
       await step(one, plan, 1)
-      const two = await engine.open(plan, { saved: await one.save() })
+      const two = await engine.open(plan, { saved: savedState(await one.save()) })
       assert.deepEqual(await step(one, plan, 2), await step(two, plan, 2))
       assert.deepEqual(await one.save(), await two.save())
       one.close()
@@ -183,7 +183,7 @@ function testAxes(name: string, open: () => Promise<Engine>): void {
       const plan = planOf(stateful)
       const theirs = await reference.open(plan, { options })
       await step(theirs, plan, 1)
-      const ours = await engine.open(plan, { saved: await theirs.save() })
+      const ours = await engine.open(plan, { saved: savedState(await theirs.save()) })
       near(await step(ours, plan, 2), await step(theirs, plan, 2), 'step 2')
       ours.close()
       theirs.close()

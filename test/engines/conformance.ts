@@ -4,7 +4,7 @@ import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import type { Plan } from '../../server/compiler/plan.ts'
 import { type Dtype, narrow, widen } from '../../server/engines/dtypes.ts'
-import type { Engine, Tensors } from '../../server/engines/engine.ts'
+import { type Engine, savedState, type Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 
 const none = new Float64Array()
@@ -49,6 +49,8 @@ const chains = [
 /** All other arithmetic, in such forms that each branch is taken: on small tensors, for more steps. */
 const others = [
   'chain(set_to_zero(), add_decayed_weights(0.1))',
+  'chain(adaptive_grad_clip(0.1), galore(0.1, 2))',
+  'chain(clip_by_global_norm(1.0), adaptive_grad_clip(0.1), scale_by_galore(2))',
   'scale_by_sign()',
   'scale_by_amsgrad(b2=0.9)',
   'scale_by_amsgrad(bias_correction_mu=False, bias_correction_nu=False)',
@@ -314,7 +316,7 @@ export function testEngine(name: string, make: () => Engine, { denormalsAreZero 
           gradients: tensorsOf(numbers(seed, count), shapes, 'F32'),
         })
         await one.step(step(1))
-        const two = await engine.open(plan, { saved: await one.save() })
+        const two = await engine.open(plan, { saved: savedState(await one.save()) })
         const want = { dtype: 'F32', of: 'params' } as const
         const [a, b] = [await one.step({ ...step(2), want }), await two.step({ ...step(2), want })]
         assert.deepEqual(a.parts, b.parts)

@@ -26,6 +26,8 @@ function input(k: number) {
   return { plan, options, want, gradients }
 }
 
+const held = (lease: Lease | undefined) => ({ release: () => lease?.release() })
+
 test('a lease gives back once, when its last holder lets go', () => {
   let given = 0
   const lease = new Lease(() => given++)
@@ -67,6 +69,43 @@ test('wasm: replies that are released take no more memory than one', async () =>
   assert.equal(sizes[39], sizes[1])
   replica.close()
   await engine.close()
+})
+
+test('wasm: a step on memory that was lent is as any other, and leaves no trace of it', async () => {
+  const [arena, threads] = [new Arena(), new Threads(1)]
+  let left = 0
+  const programs = new WasmPrograms(new Modules())
+  const make = () =>
+    new WasmReplica(plan, arena, 0, programs, threads, new Set(), () => {
+      if (arena.taken === 0) left++
+    })
+  const [plain, lending] = [make(), make()]
+  for (const replica of [plain, lending]) await replica.begin({ options })
+  const before = arena.taken
+  for (const k of [1, 2, 3]) {
+    const given = input(k)
+    const expected = await plain.step(given)
+    const lent = lending.lend(4 * (n + 7))
+    assert.ok(lent !== undefined)
+    lent.bytes.set(Buffer.concat(given.gradients.parts))
+    const parts = [lent.bytes.subarray(0, 4 * n), lent.bytes.subarray(4 * n)]
+    // The memory grows in between: what was lent is then part of another buffer.
+    const more = arena.take(arena.length)
+    assert.ok(more !== undefined)
+    const found = await lending.step({ ...given, gradients: { dtype: 'F32', parts } })
+    arena.give(more)
+    assert.ok(Buffer.concat(found.parts ?? []).equals(Buffer.concat(expected.parts ?? [])), `step ${k}`)
+    assert.ok(Buffer.concat(given.gradients.parts).equals(lent.bytes), 'what was lent is not written to')
+    for (const { release } of [expected.lease, found.lease, lent.lease].map(held)) release()
+    assert.equal(arena.taken, before)
+  }
+  const last = lending.lend(2 ** 17)
+  plain.close()
+  lending.close()
+  assert.equal(left, 0)
+  last?.lease.release()
+  assert.equal(left, 1)
+  await threads.close()
 })
 
 test('wasm: an arena is left when session and replies are gone, in whatever order', async () => {

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test'
 import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import { type Dtype, narrow, widen } from '../../server/engines/dtypes.ts'
-import type { Engine, Replica, Tensors } from '../../server/engines/engine.ts'
+import { type Engine, type Replica, savedState, type Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { wasmEngine } from '../../server/engines/wasm/engine.ts'
 import { rows } from './calls.ts'
@@ -58,7 +58,7 @@ class Runner {
     const parameters = this.#pack((tensor) => numbers(tensor, 0))
     this.#replica = engine.open(
       this.#plan,
-      saved === undefined ? { options: this.#options, parameters } : { saved },
+      saved === undefined ? { options: this.#options, parameters } : { saved: savedState(saved) },
     )
   }
 

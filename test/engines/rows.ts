@@ -4,7 +4,7 @@ import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import type { Plan } from '../../server/compiler/plan.ts'
 import { bytesOf, type Dtype, narrow, widen } from '../../server/engines/dtypes.ts'
-import type { Engine, SavedPiece, Tensors } from '../../server/engines/engine.ts'
+import { type Engine, type SavedPiece, savedState, type Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { seeded } from '../chains/random.ts'
 
@@ -148,7 +148,7 @@ export function testRows(
       const options = Float64Array.from(plan.options.values())
       const replica = await engine.open(
         plan,
-        'dtype' in start ? { options, parameters: start } : { saved: start },
+        'dtype' in start ? { options, parameters: start } : { saved: savedState(start) },
       )
       return {
         replica,

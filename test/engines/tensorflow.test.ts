@@ -4,7 +4,7 @@ import { readChain, record } from '../../server/chains/index.ts'
 import { compile } from '../../server/compiler/compile.ts'
 import type { Plan } from '../../server/compiler/plan.ts'
 import { narrow, widen } from '../../server/engines/dtypes.ts'
-import type { Engine, Tensors } from '../../server/engines/engine.ts'
+import { type Engine, savedState, type Tensors } from '../../server/engines/engine.ts'
 import { referenceEngine } from '../../server/engines/reference.ts'
 import { missing } from '../../server/engines/tensorflow/addon.ts'
 import { type TensorflowEngine, tensorflowEngine } from '../../server/engines/tensorflow/engine.ts'
@@ -145,7 +145,7 @@ function testTensorflow(engine: TensorflowEngine): void {
       const step = { plan, options, gradients: f32([ramp]), want: { dtype: 'F32', of: 'updates' } } as const
       const theirs = await reference.open(plan, { options })
       await theirs.step(step)
-      const ours = await engine.open(plan, { saved: await theirs.save() })
+      const ours = await engine.open(plan, { saved: savedState(await theirs.save()) })
       const [a, b] = [await ours.step(step), await theirs.step(step)]
       const [x = none, y = none] = [a, b].map(({ parts: [bytes = new Uint8Array()] = [] }) =>
         widen({ dtype: 'F32', bytes }),

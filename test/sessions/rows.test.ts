@@ -9,6 +9,7 @@ import type { JournalBudget } from '../../server/sessions/live.ts'
 import { Programs } from '../../server/sessions/program.ts'
 import { Sessions, type StepResult } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
+import { inMemory } from '../../server/stores/pieces.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
 import { seeded } from '../chains/random.ts'
@@ -136,7 +137,11 @@ test('entries without rows are as they were before there were rows', async () =>
   assert.equal(await digest(event), '96dfde23b4dcd13e')
   const plain = tensors.map((tensor) => ({ ...tensor, rank: tensor.shape.length }))
   const place = { seq: 1, id: '', previous: '', step: 1 }
-  const read = readEvent({ ...place, meta: packr.pack(old), body: Buffer.concat(body) }, plain)
+  const read = readEvent(
+    { ...place, meta: packr.pack(old), body: inMemory(body) },
+    Buffer.concat(body),
+    plain,
+  )
   assert.deepEqual(
     { ...read.event, gradients: undefined },
     { kind: 'step', changes: [[0, 0.5]], loss: 2, gradients: undefined },

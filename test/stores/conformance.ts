@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { appends } from './conformance/appends.ts'
 import { bodies } from './conformance/bodies.ts'
 import { reading } from './conformance/entries.ts'
-import { collect, Fixture, type Medium, newId } from './conformance/fixture.ts'
+import { entriesOf, Fixture, type Medium, newId, snapshotOf } from './conformance/fixture.ts'
 import { lifetimes } from './conformance/lifetimes.ts'
 import { restores } from './conformance/restores.ts'
 import { rounds } from './conformance/rounds.ts'
@@ -45,13 +45,13 @@ export const conformance = (name: string, make: () => Promise<Medium>): void => 
           const seen = await other.get(key)
           assert.equal(seen?.head.id, id)
           const mine = await entries()
-          assert.deepEqual(await collect(other.entries(key, 0)), mine)
+          assert.deepEqual(await entriesOf(other, key, 0), mine)
           const answer = await other.append(key, entry())
           assert.equal(answer.status, 'appended')
           assert.equal((await head()).seq, 2 * i + 2)
         }
         await snapshotAt(40, (await head()).id)
-        assert.deepEqual(await other.snapshot(key), await store.snapshot(key))
+        assert.deepEqual(await snapshotOf(other, key), await snapshotOf(store, key))
       } finally {
         await other.close()
       }

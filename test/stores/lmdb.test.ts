@@ -11,7 +11,7 @@ import { openStore } from '../../server/stores/index.ts'
 import { Bodies } from '../../server/stores/lmdb/bodies.ts'
 import { LmdbMedium } from '../../server/stores/lmdb/medium.ts'
 import { StateLost, StoreUnavailable } from '../../server/stores/store.ts'
-import { collect, newId } from './conformance/fixture.ts'
+import { entriesOf, newId, snapshotOf } from './conformance/fixture.ts'
 import { conformance } from './conformance.ts'
 import { appender, assertProcessesShare } from './processes.ts'
 
@@ -61,20 +61,12 @@ describe('store: lmdb, a folder', () => {
       await store.putSnapshot('a', { ...first, seq: 1, body: [Buffer.from('s')] })
       await store.append('a', entry(incarnation, Buffer.from('2')))
       await store.putValue('v', Buffer.from('value'))
-      const before = [
-        await store.snapshot('a'),
-        await collect(store.entries('a', 0)),
-        await store.getValue('v'),
-      ]
+      const before = [await snapshotOf(store, 'a'), await entriesOf(store, 'a', 0), await store.getValue('v')]
       await store.close()
       await assert.rejects(async () => store.get('a'), StoreUnavailable)
       await assert.rejects(async () => store.append('a', first), StoreUnavailable)
       const again = await openStore(`lmdb:${path}`)
-      const after = [
-        await again.snapshot('a'),
-        await collect(again.entries('a', 0)),
-        await again.getValue('v'),
-      ]
+      const after = [await snapshotOf(again, 'a'), await entriesOf(again, 'a', 0), await again.getValue('v')]
       assert.deepEqual(after, before)
       await again.close()
     }))
@@ -92,7 +84,7 @@ describe('store: lmdb, a folder', () => {
       const { status } = spawnSync(process.execPath, [appender, `lmdb:${path}`, 'a', '1', 'any'])
       assert.equal(status, 0)
       assert.equal((await store.get('a'))?.head.seq, 1)
-      assert.equal((await collect(store.entries('a', 0))).length, 1)
+      assert.equal((await entriesOf(store, 'a', 0)).length, 1)
       await store.close()
     }))
 
@@ -113,7 +105,7 @@ describe('store: lmdb, a folder', () => {
       child.kill('SIGKILL')
       await once(child, 'close')
       const ids = acknowledged.split('\n').slice(0, -1)
-      const entries = await collect(store.entries('a', 0))
+      const entries = await entriesOf(store, 'a', 0)
       assert.deepEqual(
         entries.slice(0, ids.length).map(({ id }) => id),
         ids,
@@ -135,13 +127,13 @@ describe('store: lmdb, a folder', () => {
       await store.append('a', made)
       const chunk = keysIn(medium).find((key) => key.startsWith('bytes') && key.endsWith('1'))
       await medium.write('test', () => medium.bytes.remove(chunk?.slice('bytes '.length) ?? ''))
-      await assert.rejects(collect(store.entries('a', 0)), (error: Error) => {
+      await assert.rejects(entriesOf(store, 'a', 0), (error: Error) => {
         assert.ok(error instanceof StateLost)
         assert.match(error.message, /entry 1 of session "a": chunk 1 of 3 is missing/)
         return true
       })
       await medium.write('test', () => medium.removeUnder(medium.journal, `${incarnation}/`))
-      await assert.rejects(collect(store.entries('a', 0)), StateLost)
+      await assert.rejects(entriesOf(store, 'a', 0), StateLost)
       await medium.close()
       await store.close()
     }))

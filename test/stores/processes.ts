@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { openStore } from '../../server/stores/index.ts'
-import { assertChained, collect, newId } from './conformance/fixture.ts'
+import { assertChained, entriesOf, newId } from './conformance/fixture.ts'
 
 export const appender = fileURLToPath(new URL('./appender.js', import.meta.url))
 
@@ -33,7 +33,7 @@ export const assertProcessesShare = async (url: string): Promise<void> => {
     try {
       await store.create(key, { incarnation, record: new Uint8Array(0), ttl: 600_000 })
       const taken = await Promise.all([1, 2].map(() => appendElsewhere(url, key, 200, mode)))
-      const entries = await collect(store.entries(key, 0))
+      const entries = await entriesOf(store, key, 0)
       assert.equal(entries.length, 400)
       assertChained(entries, incarnation)
       assert.deepEqual(entries.map(({ id }) => id).sort(), taken.flat().sort())

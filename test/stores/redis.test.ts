@@ -6,7 +6,7 @@ import { closedChannel } from '../../server/stores/redis/keys.ts'
 import { StateLost, type Store, StoreUnavailable } from '../../server/stores/store.ts'
 import { startProxy } from '../proxy.ts'
 import { ask, type RedisServer, startRedis } from '../redis.ts'
-import { collect, newId } from './conformance/fixture.ts'
+import { entriesOf, newId, snapshotOf } from './conformance/fixture.ts'
 import { conformance } from './conformance.ts'
 import { assertProcessesShare } from './processes.ts'
 
@@ -85,7 +85,7 @@ describe('store: redis, the server', () => {
       down = true
       await server.restart()
       await appending
-      const entries = await collect(store.entries('a', 0))
+      const entries = await entriesOf(store, 'a', 0)
       const ids = new Set(entries.map(({ id }) => id))
       assert.ok(acknowledged.length >= 100)
       assert.deepEqual(
@@ -109,8 +109,8 @@ describe('store: redis, the server', () => {
         () => store.get('a'),
         () => store.append('a', entry(incarnation, none)),
         () => store.append('a', entry(incarnation, Buffer.alloc(3 * MiB))),
-        () => collect(store.entries('a', 0)),
-        () => store.snapshot('a'),
+        () => entriesOf(store, 'a', 0),
+        () => snapshotOf(store, 'a'),
         () => store.list('', 10),
         () => store.getValue('v'),
         () => store.ping(),
@@ -238,7 +238,7 @@ describe('store: redis, the server', () => {
         await assert.rejects(full(), unavailable(/OOM/))
       }
       const { head } = (await store.get('a')) ?? {}
-      assert.equal((await collect(store.entries('a', 0))).length, head?.seq)
+      assert.equal((await entriesOf(store, 'a', 0)).length, head?.seq)
       const deadline = Date.now() + 5000
       while ((await keysOf(server)).some((key) => key.includes('}:s:'))) assert.ok(Date.now() < deadline)
       assert.equal(await store.delete('a'), true)
@@ -303,8 +303,8 @@ describe('store: redis, its keys', () => {
           assert.ok(left > 0 && left <= 2000, `${key} has ${left} ms left`)
         }
       }
-      assert.equal((await collect(store.entries('a', 0))).length, 2)
-      assert.ok((await store.snapshot('a'))?.body.every((byte) => byte === 2))
+      assert.equal((await entriesOf(store, 'a', 0)).length, 2)
+      assert.ok((await snapshotOf(store, 'a'))?.body.every((byte) => byte === 2))
       await sleep(2300)
       assert.deepEqual(await keysOf(server), [])
       client.disconnect()
@@ -336,7 +336,7 @@ describe('store: redis, its keys', () => {
       assert.equal((await again.get('a'))?.head.seq, 0)
       assert.equal((await again.append('a', made)).status, 'appended')
       assert.deepEqual(await staged(), [])
-      assert.equal((await collect(again.entries('a', 0)))[0]?.body.length, 80 * MiB)
+      assert.equal((await entriesOf(again, 'a', 0))[0]?.body.length, 80 * MiB)
       client.disconnect()
       await again.close()
     }))
@@ -365,7 +365,7 @@ describe('store: redis, its keys', () => {
       const first = await store.append('a', made)
       await store.append('a', entry(incarnation, Buffer.from('2')))
       assert.deepEqual(await store.append('a', made), first)
-      assert.equal((await collect(store.entries('a', 0))).length, 2)
+      assert.equal((await entriesOf(store, 'a', 0)).length, 2)
       await store.close()
     }))
 
@@ -376,7 +376,7 @@ describe('store: redis, its keys', () => {
       const incarnation = await create(store)
       const made = entry(incarnation, Buffer.alloc(3 * MiB, 1))
       await store.append('a', made)
-      const read = () => collect(store.entries('a', 0))
+      const read = () => entriesOf(store, 'a', 0)
       const lost = (pattern: RegExp) => (error: Error) => {
         assert.ok(error instanceof StateLost, String(error))
         assert.match(error.message, pattern)
@@ -392,7 +392,7 @@ describe('store: redis, its keys', () => {
       await client.unlink('{stepd:a}:log')
       await assert.rejects(read(), lost(/entry 1 is not in the log/))
       await client.hset('{stepd:a}:head', 'snapshot', `${newId()}:1`)
-      await assert.rejects(store.snapshot('a'), lost(/the snapshot of session "a": it is missing/))
+      await assert.rejects(snapshotOf(store, 'a'), lost(/the snapshot of session "a": it is missing/))
       client.disconnect()
       await store.close()
     }))
@@ -406,7 +406,7 @@ describe('store: redis, its keys', () => {
       await store.append('a', made)
       const format = /storage format 2, this version reads format 1/
       await client.hset(`{stepd:a}:b:${made.id}:0`, 'format', '2')
-      await assert.rejects(collect(store.entries('a', 0)), format)
+      await assert.rejects(entriesOf(store, 'a', 0), format)
       await client.hset('{stepd:a}:head', 'format', '2')
       await assert.rejects(store.get('a'), format)
       await assert.rejects(store.append('a', entry(incarnation, none)), format)

@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import { openStore } from '../../server/stores/index.ts'
 import { startProxy } from '../proxy.ts'
 import { startRedis } from '../redis.ts'
-import { collect, newId } from './conformance/fixture.ts'
+import { entriesOf, newId } from './conformance/fixture.ts'
 
 const none = new Uint8Array(0)
 
@@ -34,7 +34,7 @@ it('an append whose answer was lost is not taken again, also when a snapshot sta
       assert.equal(head.seq, base + 2)
       const snapshot = { incarnation, seq: head.seq, id: next.id, meta: none, body: [none] }
       assert.equal(await near.putSnapshot('a', snapshot), true)
-      assert.deepEqual(await collect(near.entries('a', 0)), [])
+      assert.deepEqual(await entriesOf(near, 'a', 0), [])
       proxy.mend()
       const answer = await appending
       assert.equal(answer.status, 'appended')

@@ -3,10 +3,19 @@ import { env } from 'node:process'
 import { type Plan, sizeOf } from '../../compiler/plan.ts'
 import { compact } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
-import type { Engine, Replica, SavedPiece, Start, StepInput, StepOutput, Tensors } from '../engine.ts'
+import {
+  type Engine,
+  piecesOf,
+  type Replica,
+  type SavedPiece,
+  type Start,
+  type StepInput,
+  type StepOutput,
+  type Tensors,
+} from '../engine.ts'
 import { missing } from './addon.ts'
 import { Host } from './host.ts'
-import type { SentPlan } from './messages.ts'
+import type { SentPlan, SentStart } from './messages.ts'
 import { type Parcel, pack } from './parcel.ts'
 import { typeOf } from './replica.ts'
 
@@ -123,11 +132,10 @@ async function packTensors({ parts, ...rest }: Tensors): Promise<Parcel<Tensors>
   return { content: { ...rest, parts: packed }, buffers: packed.map(({ buffer }) => buffer) }
 }
 
-async function packStart(start: Start): Promise<Parcel<Start>> {
+async function packStart(start: Start): Promise<Parcel<SentStart>> {
   if ('saved' in start) {
-    const packed = await pack(start.saved.map(({ bytes }) => bytes))
-    const saved = start.saved.map(({ dtype }, i) => ({ dtype, bytes: packed[i] ?? new Uint8Array() }))
-    return { content: { saved }, buffers: packed.map(({ buffer }) => buffer) }
+    const saved = await piecesOf(start.saved)
+    return { content: { saved }, buffers: saved.map(({ bytes }) => bytes.buffer) }
   }
   if (start.parameters === undefined) return { content: start, buffers: [] }
   const { content: parameters, buffers } = await packTensors(start.parameters)

@@ -7,10 +7,13 @@ export interface SentPlan {
   readonly plan?: Plan
 }
 
+/** With saved pieces each in memory of its own. */
+export type SentStart = Exclude<Start, { saved: unknown }> | { readonly saved: readonly SavedPiece[] }
+
 /** What the engine asks of its worker, and what it gets. */
 export interface Calls {
   start: { readonly gets: undefined; readonly gives: About }
-  open: { readonly gets: { replica: number; plan: Plan; start: Start }; readonly gives: undefined }
+  open: { readonly gets: { replica: number; plan: Plan; start: SentStart }; readonly gives: undefined }
   step: {
     readonly gets: { replica: number; plan: SentPlan; input: Omit<StepInput, 'plan'> }
     readonly gives: StepOutput

@@ -2,8 +2,9 @@ import type { Plan, StatePiece } from '../../compiler/plan.ts'
 import { type Rows, rowsOf } from '../../compiler/rows.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
 import { type Dtype, narrow, widen } from '../dtypes.ts'
-import type { SavedPiece, Start, StepInput, StepOutput } from '../engine.ts'
+import type { SavedPiece, StepInput, StepOutput } from '../engine.ts'
 import type { Device, Handle } from './device.ts'
+import type { SentStart } from './messages.ts'
 import { Run } from './run.ts'
 
 /** Number type in which a piece of state is kept: scalars live on the host. */
@@ -20,7 +21,7 @@ export class DeviceReplica {
   readonly #handles = new Map<number, Handle>()
   #scalars: Float64Array
 
-  constructor(device: Device, plan: Plan, start: Start) {
+  constructor(device: Device, plan: Plan, start: SentStart) {
     this.#device = device
     this.#plan = plan
     this.#scalars = new Float64Array(plan.hosted)
@@ -38,7 +39,7 @@ export class DeviceReplica {
     return this.#scalars.subarray(host, host + size)
   }
 
-  #begin(piece: StatePiece, i: number, start: Start): Handle {
+  #begin(piece: StatePiece, i: number, start: SentStart): Handle {
     const { definition, tensor = 0 } = piece
     const shape = this.#plan.tensors[tensor]?.shape ?? []
     if ('saved' in start || definition.init === 'parameters') {
@@ -147,7 +148,7 @@ function savedOf(saved: readonly SavedPiece[], i: number): SavedPiece {
   return piece
 }
 
-function parameterOf(start: Extract<Start, { options: Float64Array }>, tensor: number): SavedPiece {
+function parameterOf(start: Extract<SentStart, { options: Float64Array }>, tensor: number): SavedPiece {
   const bytes = start.parameters?.parts[tensor]
   if (start.parameters === undefined || bytes === undefined)
     throw new Error('State starts as the parameters, and there are none')
@@ -158,7 +159,7 @@ function hostedOf(
   plan: Plan,
   { definition: { init }, size, tensor = 0 }: StatePiece,
   i: number,
-  start: Start,
+  start: SentStart,
 ): Float64Array {
   if (!('saved' in start) && init !== 'parameters')
     return new Float64Array(size).fill(initial(plan, init, start.options))

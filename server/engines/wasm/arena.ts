@@ -24,6 +24,8 @@ export class Arena {
   /** What is free, in order of address; no two ranges touch. */
   #free: Range[] = []
   readonly #taken = new Map<number, number>()
+  /** What the memory was as a buffer: another object each time that it has grown. */
+  readonly #buffers = new WeakSet<ArrayBufferLike>()
   #length: number
   #bytes = 0
 
@@ -70,7 +72,14 @@ export class Arena {
   }
 
   bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, at, length)
+    const { buffer } = this.memory
+    this.#buffers.add(buffer)
+    return new Uint8Array(buffer, at, length)
+  }
+
+  /** Whether bytes are of this memory: their offset is then their address. */
+  has({ buffer }: Uint8Array): boolean {
+    return this.#buffers.has(buffer)
   }
 
   #grow(size: number): boolean {

@@ -88,7 +88,12 @@ export function wasmEngine({
         common.delete(arena)
         threads.forget(arena)
       })
-      await replica.begin(start)
+      try {
+        await replica.begin(start)
+      } catch (error) {
+        replica.close()
+        throw error
+      }
       return replica
     },
     memoryBytes: () => [...arenas].reduce((sum, { length }) => sum + length, 0),

@@ -1,8 +1,8 @@
 import { sizeOf as elements, type Plan, type StatePiece } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
-import { sizeOf, Turns } from '../../turns.ts'
+import { into, sizeOf, Turns } from '../../turns.ts'
 import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
-import type { Replica, SavedPiece, Start, StepInput, StepOutput } from '../engine.ts'
+import type { Lent, Replica, SavedPiece, SavedState, Start, StepInput, StepOutput } from '../engine.ts'
 import { Lease } from '../lease.ts'
 import type { Arena } from './arena.ts'
 import type { Format } from './formats.ts'
@@ -64,19 +64,40 @@ export class WasmReplica implements Replica {
   }
 
   async begin(start: Start): Promise<void> {
+    if ('saved' in start) return this.#restore(start.saved)
     const [converter, turns] = [new Converter(), new Turns()]
-    for (const [i, piece] of this.#plan.state.entries()) {
-      const given = startOf(this.#plan, piece, i, start)
-      const value = typeof given === 'number' ? given : await converter.convert(given, typeOf(piece))
-      if (piece.definition.extent === 'element')
-        await this.#fill(piece, this.#addresses[i] ?? 0, value, turns)
-      else
-        this.#host(piece).set(
-          typeof value === 'number'
-            ? new Float64Array(piece.size).fill(value)
-            : widen({ dtype: 'F64', bytes: value }),
-        )
-    }
+    for (const [i, piece] of this.#plan.state.entries())
+      await this.#put(i, startOf(this.#plan, piece, start), converter, turns)
+  }
+
+  /** Straight to where they are to be, but for what must be converted. */
+  async #restore(saved: SavedState): Promise<void> {
+    const [converter, turns] = [new Converter(), new Turns()]
+    const targets = this.#plan.state.map((piece, i) => {
+      const { dtype = 'F64', length = 0 } = saved.pieces[i] ?? {}
+      if (length !== piece.size * bytesOf[dtype])
+        throw new Error(`Saved piece ${i} has ${length} bytes of ${dtype}, expected ${piece.size} numbers`)
+      const direct = piece.definition.extent === 'element' && dtype === typeOf(piece)
+      const bytes = direct ? this.#arena.bytes(this.#addresses[i] ?? 0, length) : new Uint8Array(length)
+      return { dtype, bytes, direct }
+    })
+    await saved.through(into(targets.map(({ bytes }) => bytes)))
+    for (const [i, target] of targets.entries())
+      if (!target.direct) await this.#put(i, target, converter, turns)
+  }
+
+  /** A piece of state: from bytes, or one number for all of it. */
+  async #put(i: number, given: number | SavedPiece, converter: Converter, turns: Turns): Promise<void> {
+    const piece = this.#plan.state[i]
+    if (piece === undefined) throw new Error(`There is no piece ${i} of ${this.#plan.state.length}`)
+    const value = typeof given === 'number' ? given : await converter.convert(given, typeOf(piece))
+    if (piece.definition.extent === 'element') await this.#fill(piece, this.#addresses[i] ?? 0, value, turns)
+    else
+      this.#host(piece).set(
+        typeof value === 'number'
+          ? new Float64Array(piece.size).fill(value)
+          : widen({ dtype: 'F64', bytes: value }),
+      )
   }
 
   /** A piece of the state that the host keeps. */
@@ -185,6 +206,14 @@ export class WasmReplica implements Replica {
     return { dtype, bytes: await turns.join([this.#arena.bytes(at, piece.size * bytesOf[dtype])]) }
   }
 
+  /** For a step of which the buffers are not kept, and where the steps to come have room beside it. */
+  lend(bytes: number): Lent | undefined {
+    if (this.#small || this.#arena.left < this.#room + bytes) return undefined
+    const at = this.#arena.take(bytes)
+    if (at === undefined) return undefined
+    return { bytes: this.#arena.bytes(at, bytes), lease: new Lease(() => this.#give([at])) }
+  }
+
   close(): void {
     this.#kept.forget()
     this.#closed = true
@@ -199,12 +228,11 @@ export class WasmReplica implements Replica {
 }
 
 /** What a piece starts as: bytes, or one number for all of it. */
-function startOf(plan: Plan, piece: StatePiece, i: number, start: Start): number | SavedPiece {
-  if ('saved' in start) {
-    const saved = start.saved[i]
-    if (saved === undefined) throw new Error(`There is no saved piece ${i} of ${plan.state.length}`)
-    return saved
-  }
+function startOf(
+  plan: Plan,
+  piece: StatePiece,
+  start: Exclude<Start, { saved: unknown }>,
+): number | SavedPiece {
   const { init } = piece.definition
   if (init !== 'parameters') return initial(plan, init, start.options)
   const bytes = start.parameters?.parts[piece.tensor ?? 0]

@@ -31,6 +31,15 @@ const blockSize = 65536
 /** Blocks of a tensor that may each have a copy of the vectors they make. Fixed, for the same reason. */
 const copies = 8
 
+/** Addresses of arrays that lie one after the other. */
+const backToBack = (at: number, sizes: readonly number[]): number[] => {
+  let end = at
+  return sizes.map((size) => {
+    end += size
+    return end - size
+  })
+}
+
 /** The arena that a session lives in has no room for a step. */
 export class OutOfArena extends Error {
   constructor(bytes: number) {
@@ -47,6 +56,7 @@ export class Run {
   /** Addresses by the array's name and the tensor. */
   readonly #arrays = new Map<string, number[]>()
   readonly #taken: number[] = []
+  readonly #lent = new Set<string>()
   readonly #views = new Map<string, Uint8Array[]>()
   readonly #calls = new Map<CompiledKernel, Call>()
 
@@ -75,29 +85,31 @@ export class Run {
     for (const at of this.#taken) this.#arena.give(at)
   }
 
-  /** Copy tensors in, back to back. */
+  /** Copy tensors in, back to back, unless they are in the arena. */
   async place(name: string, { parts }: Tensors): Promise<void> {
+    if (parts[0] !== undefined && this.#arena.has(parts[0])) {
+      this.#lent.add(name)
+      this.#arrays.set(
+        name,
+        Array.from(parts, ({ byteOffset }) => byteOffset),
+      )
+      return
+    }
     const known = this.#arrays.get(name)
     const at = known?.[0] ?? this.#take(bytesIn(parts))
-    if (known === undefined) {
-      let end = at
-      const addresses = parts.map((part) => {
-        end += part.length
-        return end - part.length
-      })
-      this.#arrays.set(name, addresses)
-    }
+    const sizes = parts.map(({ length }) => length)
+    if (known === undefined) this.#arrays.set(name, backToBack(at, sizes))
     await new Turns().through(parts, (slice, begin) => this.#arena.bytes(at + begin, slice.length).set(slice))
   }
 
   /**
-   * Room for the updates. Where gradients of the same number type are there it is theirs: as with state, only the last
+   * Room for the updates. Where gradients of the same number type were copied it is theirs: as with state, only the last
    * pass writes, and it reads an element before it writes there.
    */
   reserveUpdates(format: Format, gradient: Format): void {
     const gradients = this.#arrays.get('gradient') ?? []
     const each = gradients.length === this.#plan.tensors.length
-    if (each && format === gradient) this.#arrays.set('update', gradients)
+    if (each && format === gradient && !this.#lent.has('gradient')) this.#arrays.set('update', gradients)
     else this.#reserve('update', format)
   }
 
@@ -105,14 +117,8 @@ export class Run {
     if (this.#arrays.has(name)) return
     const size = format === 'F32' ? 4 : 2
     const sizes = declaredIn(this.#plan).map((tensor) => sizeOf(tensor) * size)
-    let at = this.#take(sizes.reduce((sum, bytes) => sum + bytes, 0))
-    this.#arrays.set(
-      name,
-      sizes.map((bytes) => {
-        at += bytes
-        return at - bytes
-      }),
-    )
+    const at = this.#take(sizes.reduce((sum, bytes) => sum + bytes, 0))
+    this.#arrays.set(name, backToBack(at, sizes))
   }
 
   reserveRows(group: number, count: number): void {

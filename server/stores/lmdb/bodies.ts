@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Transaction } from 'lmdb'
-import { chunksOf, joined, sizeOf } from '../pieces.ts'
-import { StateLost, StoreUnavailable } from '../store.ts'
+import type { Work } from '../../turns.ts'
+import { decode } from '../codec.ts'
+import { chunksOf, inMemory, joined, sizeOf } from '../pieces.ts'
+import { Replaced, StateLost, type StoredBody, StoreUnavailable } from '../store.ts'
 import { chunkKey, chunksKey, stagedKey } from './keys.ts'
 import type { LmdbMedium } from './medium.ts'
 
@@ -18,6 +20,14 @@ export interface Body {
   readonly name: string
   readonly size: number
   readonly chunks: number
+}
+
+/** What says where a body is: under `at` in the journal. */
+interface Place {
+  readonly incarnation: string
+  readonly at: string
+  readonly body: Body
+  readonly what: string
 }
 
 /** The bytes of entries and snapshots: small ones are written by who takes them, large ones ahead of it. */
@@ -123,19 +133,41 @@ export class Bodies {
     }
   }
 
-  /** The body's bytes, in memory of their own; throws `StateLost` where a chunk is not there. */
-  async read(transaction: Transaction, incarnation: string, { name, size, chunks }: Body, what: string) {
-    const out = new Uint8Array(size)
+  /** As it is for readers: a small one is read at once, a large one when it is gone through. */
+  async open(transaction: Transaction, { incarnation, at, body, what }: Place): Promise<StoredBody> {
+    if (body.chunks > 1)
+      return { size: body.size, through: (work) => this.#late({ incarnation, at, body, what }, work) }
+    const pieces: Uint8Array[] = []
+    await this.#through(transaction, incarnation, body, what, (chunk) => pieces.push(new Uint8Array(chunk)))
+    return inMemory(pieces)
+  }
+
+  #late({ incarnation, at, body, what }: Place, work: Work): Promise<void> {
+    return this.#medium.hold(async (transaction) => {
+      const now = this.#medium.journal.get(at, { transaction })
+      if (now === undefined || decode<{ readonly body: Body }>(now, what).header.body.name !== body.name)
+        throw new Replaced(`Cannot read ${what}: it is not there any more`)
+      await this.#through(transaction, incarnation, body, what, work)
+    })
+  }
+
+  /** Throws `StateLost` where a chunk is not there. */
+  async #through(
+    transaction: Transaction,
+    incarnation: string,
+    { name, size, chunks }: Body,
+    what: string,
+    work: Work,
+  ): Promise<void> {
     let at = 0
     for (let index = 0; index < chunks; index++) {
       if (index % BATCH === BATCH - 1) await setImmediate()
       const chunk = this.#medium.bytes.get(chunkKey(incarnation, name, index), { transaction })
       if (chunk === undefined)
         throw new StateLost(`Cannot read ${what}: chunk ${index} of ${chunks} is missing`)
-      out.set(chunk, at)
+      work(chunk, at)
       at += chunk.length
     }
     if (at !== size) throw new StateLost(`Cannot read ${what}: ${at} bytes are there, expected ${size}`)
-    return out
   }
 }

@@ -100,10 +100,16 @@ export class Journal {
         const next = Math.max(last, session.base) + 1
         if (next > session.seq) return undefined
         const what = `entry ${next} of session "${key}"`
-        const bytes = this.#medium.journal.get(entryKey(incarnation, next), { transaction })
+        const at = entryKey(incarnation, next)
+        const bytes = this.#medium.journal.get(at, { transaction })
         if (bytes === undefined) throw new StateLost(`Cannot read ${what}: it is missing`)
         const { header, bytes: meta } = decode<EntryHeader>(bytes, what)
-        return { ...header, meta, body: await this.#bodies.read(transaction, incarnation, header.body, what) }
+        const { body } = header
+        return {
+          ...header,
+          meta,
+          body: await this.#bodies.open(transaction, { incarnation, at, body, what }),
+        }
       })
       if (entry === undefined) return
       last = entry.seq

@@ -29,15 +29,17 @@ export class Snapshots {
     const { incarnation } = session
     const what = `the snapshot of session "${key}"`
     return this.#medium.hold(async (transaction) => {
-      const bytes = this.#medium.journal.get(snapshotKey(incarnation), { transaction })
+      const at = snapshotKey(incarnation)
+      const bytes = this.#medium.journal.get(at, { transaction })
       const still = this.#sessions.kept(key, transaction)?.incarnation === incarnation
       if (bytes === undefined && session.base >= 0 && still) {
         throw new StateLost(`Cannot read ${what}: it is missing, expected that of entry ${session.base}`)
       }
       if (bytes === undefined) return undefined
       const { header, bytes: meta } = decode<SnapshotHeader>(bytes, what)
-      const { seq, id } = header
-      return { seq, id, meta, body: await this.#bodies.read(transaction, incarnation, header.body, what) }
+      const { seq, id, body } = header
+      const place = { incarnation, at, body, what }
+      return { seq, id, meta, body: await this.#bodies.open(transaction, place) }
     })
   }
 

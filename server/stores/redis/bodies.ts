@@ -1,3 +1,4 @@
+import type { Work } from '../../turns.ts'
 import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import type { Caller } from './caller.ts'
@@ -107,18 +108,17 @@ export class Bodies {
     }
   }
 
-  /** All bytes of an opened body, in memory of their own; throws `StateLost` where some are missing. */
-  async read(what: string, key: string, name: string, { fields, first }: Kept): Promise<Uint8Array> {
+  /** All bytes of an opened body; throws `StateLost` where some are missing. */
+  async through(what: string, key: string, name: string, { fields, first }: Kept, work: Work): Promise<void> {
     const size = Number(fields.size)
     const chunks = Number(fields.chunks)
-    const out = new Uint8Array(size)
     const place = (index: number, chunk: Buffer | null | undefined): void => {
       const expected = Math.min(CHUNK, size - index * CHUNK)
       if (chunk?.length !== expected) {
         const found = chunk == null ? 'missing' : `${chunk.length} bytes, expected ${expected}`
         throw new StateLost(`Cannot ${what}: chunk ${index} of ${chunks} is ${found}`)
       }
-      out.set(chunk, index * CHUNK)
+      work(chunk, index * CHUNK)
     }
     if (chunks > 0) place(0, first)
     let next = 1
@@ -130,7 +130,6 @@ export class Bodies {
         place(index, chunk as Buffer | null)
       }
     }
-    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, chunks) }, lane))
-    return out
+    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, lane))
   }
 }

@@ -1,5 +1,5 @@
 import { expectFormat } from '../codec.ts'
-import { type Entry, type Snapshot, StateLost } from '../store.ts'
+import { type Entry, Replaced, type Snapshot, StateLost, type StoredBody } from '../store.ts'
 import type { Bodies, Kept } from './bodies.ts'
 import type { Caller } from './caller.ts'
 import { sessionKeys } from './keys.ts'
@@ -44,22 +44,25 @@ export class Reader {
         }
         const at = from + i
         const what = `entry ${at} of session "${key}"`
-        const entry = await this.#kept(opening[i], what, key, name)
+        const kept = await opening[i]
         delete opening[i]
-        if (entry instanceof StateLost) {
-          const now = await this.#references(key, last, 1)
-          if (now.incarnation === session && now.from === at && now.names[0] === name) throw entry
+        const before = last
+        const still = async () => {
+          const now = await this.#references(key, before, 1)
+          return now.incarnation === incarnation && now.from === at && now.names[0] === name
+        }
+        if (kept === undefined) {
+          if (await still()) throw missing(what)
           break
         }
-        const { fields, meta, body } = entry
+        const { fields } = kept
         last = at
         yield {
           seq: at,
           id: text(fields.id),
           previous: text(fields.previous),
           step: Number(fields.step),
-          meta,
-          body,
+          ...this.#read(what, key, name, kept, still),
         }
       }
     }
@@ -67,19 +70,26 @@ export class Reader {
 
   async snapshot(key: string): Promise<Snapshot | undefined> {
     const what = `the snapshot of session "${key}"`
-    let lost: { readonly reference: string; readonly error: StateLost } | undefined
-    for (;;) {
-      const reference = text(await this.#caller.script(`read ${what}`, 'snapshot', sessionKeys(key)))
-      if (reference === '') return undefined
-      if (reference === lost?.reference) throw lost.error
+    const ask = async () => text(await this.#caller.script(`read ${what}`, 'snapshot', sessionKeys(key)))
+    for (let reference = await ask(); reference !== ''; ) {
       const name = nameOf(reference)
-      const kept = await this.#kept(this.#open(key, name, snapshotFields), what, key, name)
-      if (!(kept instanceof StateLost)) {
-        const { fields, meta, body } = kept
-        return { seq: Number(fields.seq), id: text(fields.id), meta, body }
+      const kept = await this.#open(key, name, snapshotFields)
+      const asked = reference
+      const still = async () => {
+        reference = await ask()
+        return reference === asked
       }
-      lost = { reference, error: kept }
+      if (kept !== undefined) {
+        const { fields } = kept
+        return {
+          seq: Number(fields.seq),
+          id: text(fields.id),
+          ...this.#read(what, key, name, kept, still),
+        }
+      }
+      if (await still()) throw missing(what)
     }
+    return undefined
   }
 
   #open(key: string, name: string, fields: readonly string[]): Promise<Kept | undefined> {
@@ -89,16 +99,22 @@ export class Reader {
     return opening
   }
 
-  async #kept(opening: Promise<Kept | undefined> | undefined, what: string, key: string, name: string) {
-    const kept = await opening
-    if (kept === undefined) return new StateLost(`Cannot read ${what}: it is missing`)
+  /** @param still whether what is to be read is still what it was asked for: if not, its bytes may well be gone */
+  #read(what: string, key: string, name: string, kept: Kept, still: () => Promise<boolean>) {
     expectFormat(Number(kept.fields.format), what)
-    try {
-      const body = await this.#bodies.read(`read ${what}`, key, name, kept)
-      return { fields: kept.fields, meta: new Uint8Array(kept.fields.meta ?? []), body }
-    } catch (error) {
-      if (error instanceof StateLost) return error
-      throw error
+    const body: StoredBody = {
+      size: Number(kept.fields.size),
+      through: async (work) => {
+        try {
+          await this.#bodies.through(`read ${what}`, key, name, kept, work)
+        } catch (error) {
+          if (!(error instanceof StateLost) || (await still())) throw error
+          throw new Replaced(`Cannot read ${what}: it is not there any more`)
+        }
+      },
     }
+    return { meta: new Uint8Array(kept.fields.meta ?? []), body }
   }
 }
+
+const missing = (what: string) => new StateLost(`Cannot read ${what}: it is missing`)

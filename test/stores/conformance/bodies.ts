@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { type Fixture, MINUTE, MiB, newId, string, utf8 } from './fixture.ts'
+import { whole } from '../../../server/stores/pieces.ts'
+import { Replaced, type StoredBody } from '../../../server/stores/store.ts'
+import { type Fixture, MINUTE, MiB, newId, snapshotOf, string, utf8 } from './fixture.ts'
 
 /** Bytes of any size, cut in any way, come back as they were given. */
 export const bodies = (fixture: Fixture): void => {
@@ -30,7 +32,7 @@ export const bodies = (fixture: Fixture): void => {
         await append({ body, meta })
         const whole = Buffer.concat(body)
         assert.equal(await snapshotAt(1, (await head()).id, [...body]), true)
-        const snapshot = await fixture.store.snapshot(fixture.key)
+        const snapshot = await snapshotOf(fixture.store, fixture.key)
         assert.ok(snapshot && Buffer.compare(snapshot.body, whole) === 0)
         await append({ body, meta })
         const [read] = await entries()
@@ -77,8 +79,31 @@ export const bodies = (fixture: Fixture): void => {
         for (const bytes of [session?.record, read?.body, read?.meta]) bytes?.fill(0)
       }
       await snapshotAt(1, id)
-      ;(await fixture.store.snapshot(fixture.key))?.body.fill(0)
-      assert.equal(string((await fixture.store.snapshot(fixture.key))?.body ?? utf8('')), 'state')
+      ;(await snapshotOf(fixture.store, fixture.key))?.body.fill(0)
+      assert.equal(string((await snapshotOf(fixture.store, fixture.key))?.body ?? utf8('')), 'state')
+    })
+
+    it('are read whole or not at all where a snapshot takes their place meanwhile', async () => {
+      await create()
+      const [one, two] = [[random(3 * MiB)], [random(3 * MiB)]]
+      const { id } = await append({ body: one })
+      for await (const entry of fixture.store.entries(fixture.key, 0)) {
+        assert.equal(await snapshotAt(1, id, one), true)
+        await wholeOrReplaced(entry.body, one)
+      }
+      const snapshot = await fixture.store.snapshot(fixture.key)
+      assert.ok(snapshot)
+      const next = await append({ body: two })
+      assert.equal(await snapshotAt(2, next.id, two), true)
+      await wholeOrReplaced(snapshot.body, one)
+      const now = await snapshotOf(fixture.store, fixture.key)
+      assert.ok(Buffer.concat(two).equals(now?.body ?? utf8('')))
     })
   })
+}
+
+async function wholeOrReplaced(body: StoredBody, expected: readonly Uint8Array[]): Promise<void> {
+  const read = await whole(body).catch((error: unknown) => error)
+  if (read instanceof Uint8Array) assert.ok(Buffer.concat(expected).equals(read))
+  else assert.ok(read instanceof Replaced, String(read))
 }

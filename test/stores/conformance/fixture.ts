@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import type { Entry, Head, NewEntry, Page, Store } from '../../../server/stores/store.ts'
+import { whole } from '../../../server/stores/pieces.ts'
+import type { Entry, Head, NewEntry, Page, Snapshot, Store } from '../../../server/stores/store.ts'
 
 /** One medium, empty at first: opened as often as a test likes, and looked into from beside the store. */
 export interface Medium {
@@ -25,8 +26,27 @@ export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return all
 }
 
+/** What was read, with its bytes. */
+export type Full<T extends Entry | Snapshot> = Omit<T, 'body'> & { readonly body: Uint8Array }
+
+const full = async <T extends Entry | Snapshot>(read: T): Promise<Full<T>> => ({
+  ...read,
+  body: await whole(read.body),
+})
+
+export const entriesOf = async (store: Store, key: string, seq = 0): Promise<Full<Entry>[]> => {
+  const all: Full<Entry>[] = []
+  for await (const entry of store.entries(key, seq)) all.push(await full(entry))
+  return all
+}
+
+export const snapshotOf = async (store: Store, key: string): Promise<Full<Snapshot> | undefined> => {
+  const snapshot = await store.snapshot(key)
+  return snapshot && full(snapshot)
+}
+
 /** Each entry follows the one before, the first one the session itself. */
-export const assertChained = (entries: readonly Entry[], incarnation: string): void => {
+export const assertChained = (entries: readonly Full<Entry>[], incarnation: string): void => {
   let previous = incarnation
   for (const [i, entry] of entries.entries()) {
     assert.equal(entry.seq, i + 1)
@@ -110,7 +130,7 @@ export class Fixture {
     return session.head
   }
 
-  readonly entries = (seq = 0): Promise<Entry[]> => collect(this.store.entries(this.key, seq))
+  readonly entries = (seq = 0): Promise<Full<Entry>[]> => entriesOf(this.store, this.key, seq)
 
   readonly snapshotAt = (seq: number, id: string, body = [utf8('state')]): Promise<boolean> =>
     this.store.putSnapshot(this.key, { seq, id, meta: utf8('how'), body, incarnation: this.incarnation })

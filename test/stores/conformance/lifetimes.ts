@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Fixture, MINUTE, newId, readPages, string, utf8 } from './fixture.ts'
+import { type Fixture, MINUTE, newId, readPages, snapshotOf, string, utf8 } from './fixture.ts'
 
 /** Sessions that nobody uses end. */
 export const lifetimes = (fixture: Fixture): void => {
@@ -32,7 +32,7 @@ export const lifetimes = (fixture: Fixture): void => {
         () => fixture.store.get(fixture.key),
         () => append(),
         () => entries(1),
-        () => fixture.store.snapshot(fixture.key),
+        () => snapshotOf(fixture.store, fixture.key),
         () => fixture.store.append(fixture.key, entry({ after: 99 })),
         () => fixture.store.create(fixture.key, { incarnation: newId(), record: utf8(''), ttl: 1 }),
         () => snapshotAt(1, id),
@@ -43,7 +43,7 @@ export const lifetimes = (fixture: Fixture): void => {
         await use()
       }
       assert.equal((await entries()).at(-1)?.seq, 3)
-      assert.equal(string((await fixture.store.snapshot(fixture.key))?.body ?? utf8('')), 'state')
+      assert.equal(string((await snapshotOf(fixture.store, fixture.key))?.body ?? utf8('')), 'state')
     })
 
     it('is changed, and counts from then', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { NewEntry } from '../../../server/stores/store.ts'
-import { type Fixture, MiB, newId, utf8 } from './fixture.ts'
+import { type Fixture, MiB, newId, snapshotOf, utf8 } from './fixture.ts'
 
 /** Entries that take the place of all before them. */
 export const restores = (fixture: Fixture): void => {
@@ -27,7 +27,7 @@ export const restores = (fixture: Fixture): void => {
           head: { seq: from.seq + 1, id: made.id, step, digest: made.advance?.digest },
           previous: from.id,
         })
-        assert.deepEqual(await fixture.store.snapshot(fixture.key), {
+        assert.deepEqual(await snapshotOf(fixture.store, fixture.key), {
           seq: from.seq + 1,
           id: made.id,
           meta: utf8('how'),
@@ -53,7 +53,7 @@ export const restores = (fixture: Fixture): void => {
         last = await append()
         const body = randomBytes(size)
         await append({ ...state(4), body: [body] })
-        assert.deepEqual((await fixture.store.snapshot(fixture.key))?.body, new Uint8Array(body))
+        assert.deepEqual((await snapshotOf(fixture.store, fixture.key))?.body, new Uint8Array(body))
       }
       await append({ ...state(4), body: [utf8('x')] })
       assert.ok((await left(before)).length <= 3, String(await left(before)))
@@ -74,7 +74,7 @@ export const restores = (fixture: Fixture): void => {
       }
       assert.deepEqual(await left(before), [])
       assert.deepEqual(await head(), now)
-      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      assert.equal(await snapshotOf(fixture.store, fixture.key), undefined)
       assert.equal((await entries()).length, 1)
     })
 
@@ -85,7 +85,7 @@ export const restores = (fixture: Fixture): void => {
         const twice = state(9, { body })
         const first = await fixture.store.append(fixture.key, twice)
         assert.deepEqual(await fixture.store.append(fixture.key, twice), first)
-        assert.deepEqual((await fixture.store.snapshot(fixture.key))?.id, twice.id)
+        assert.deepEqual((await snapshotOf(fixture.store, fixture.key))?.id, twice.id)
       }
       assert.equal((await head()).seq, 3)
     })
@@ -99,7 +99,7 @@ export const restores = (fixture: Fixture): void => {
       const { id } = await append({ after: 3 })
       await append()
       assert.equal(await snapshotAt(3, id), true)
-      assert.equal((await fixture.store.snapshot(fixture.key))?.seq, 3)
+      assert.equal((await snapshotOf(fixture.store, fixture.key))?.seq, 3)
       assert.equal((await head()).step, 5)
     })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { type Fixture, MINUTE, MiB, newId, readPages, string, utf8 } from './fixture.ts'
+import { type Fixture, MINUTE, MiB, newId, readPages, snapshotOf, string, utf8 } from './fixture.ts'
 
 /** Made, found, kept apart, and deleted with all their bytes. */
 export const sessions = (fixture: Fixture): void => {
@@ -90,7 +90,7 @@ export const sessions = (fixture: Fixture): void => {
       assert.equal(await fixture.store.delete(fixture.key), true)
       assert.deepEqual(await left(before), [])
       assert.equal(await fixture.store.get(fixture.key), undefined)
-      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      assert.equal(await snapshotOf(fixture.store, fixture.key), undefined)
       assert.deepEqual(await entries(), [])
       assert.equal(await fixture.store.delete(fixture.key), false)
     })
@@ -105,7 +105,7 @@ export const sessions = (fixture: Fixture): void => {
       fixture.incarnation = newId()
       await create()
       assert.deepEqual(await entries(), [])
-      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      assert.equal(await snapshotOf(fixture.store, fixture.key), undefined)
       assert.deepEqual(await fixture.store.append(fixture.key, entry({ incarnation: former })), {
         status: 'missing',
       })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { Snapshot } from '../../../server/stores/store.ts'
-import { type Fixture, MiB, newId, string, utf8 } from './fixture.ts'
+import { type Fixture, type Full, MiB, newId, snapshotOf, string, utf8 } from './fixture.ts'
 
 /** Snapshots stand for entries, and free what these took. */
 export const snapshots = (fixture: Fixture): void => {
@@ -10,9 +10,9 @@ export const snapshots = (fixture: Fixture): void => {
 
   describe('snapshots', () => {
     it('are none at first', async () => {
-      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      assert.equal(await snapshotOf(fixture.store, fixture.key), undefined)
       await create()
-      assert.equal(await fixture.store.snapshot(fixture.key), undefined)
+      assert.equal(await snapshotOf(fixture.store, fixture.key), undefined)
     })
 
     it('come back as put, and stand for the entries up to theirs', async () => {
@@ -20,8 +20,8 @@ export const snapshots = (fixture: Fixture): void => {
       const made = [await append(), await append(), await append()]
       const id = made[1]?.id ?? ''
       assert.equal(await snapshotAt(2, id), true)
-      const expected: Snapshot = { seq: 2, id, meta: utf8('how'), body: utf8('state') }
-      assert.deepEqual(await fixture.store.snapshot(fixture.key), expected)
+      const expected: Full<Snapshot> = { seq: 2, id, meta: utf8('how'), body: utf8('state') }
+      assert.deepEqual(await snapshotOf(fixture.store, fixture.key), expected)
       assert.deepEqual(
         (await entries()).map(({ seq, previous }) => [seq, previous]),
         [[3, id]],
@@ -42,7 +42,7 @@ export const snapshots = (fixture: Fixture): void => {
         for (let j = 0; j < 4; j++) id = (await append({ body: [randomBytes(MiB)] })).id
         assert.equal(await snapshotAt(i * 4, id, [randomBytes(2 * MiB)]), true)
       }
-      assert.equal((await fixture.store.snapshot(fixture.key))?.seq, 12)
+      assert.equal((await snapshotOf(fixture.store, fixture.key))?.seq, 12)
       assert.deepEqual(await entries(), [])
       assert.ok((await left(before)).length <= 4, String(await left(before)))
     })
@@ -52,7 +52,7 @@ export const snapshots = (fixture: Fixture): void => {
       assert.equal(await snapshotAt(0, fixture.incarnation), true)
       assert.equal(await snapshotAt(0, fixture.incarnation), false)
       await append()
-      assert.equal((await fixture.store.snapshot(fixture.key))?.seq, 0)
+      assert.equal((await snapshotOf(fixture.store, fixture.key))?.seq, 0)
       assert.equal((await entries()).length, 1)
     })
 
@@ -79,7 +79,7 @@ export const snapshots = (fixture: Fixture): void => {
           false,
         )
       }
-      assert.equal(string((await fixture.store.snapshot(fixture.key))?.body ?? utf8('')), 'state')
+      assert.equal(string((await snapshotOf(fixture.store, fixture.key))?.body ?? utf8('')), 'state')
       assert.equal((await entries()).length, 2)
       assert.deepEqual(await left(before), [])
     })
@@ -92,7 +92,7 @@ export const snapshots = (fixture: Fixture): void => {
         Array.from({ length: 5 }, (_, i) => snapshotAt(1, id, [new Uint8Array(MiB).fill(i)])),
       )
       assert.equal(put.filter(Boolean).length, 1)
-      const body = (await fixture.store.snapshot(fixture.key))?.body
+      const body = (await snapshotOf(fixture.store, fixture.key))?.body
       assert.ok(body?.every((byte) => byte === put.indexOf(true)))
       assert.ok((await left(before)).length <= 4)
     })

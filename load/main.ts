@@ -4,7 +4,7 @@ import { printTable } from './bench/report.ts'
 import { breaches, budgetTable, readBudget } from './budget.ts'
 import { method } from './method.ts'
 import { peersResult } from './peers/run.ts'
-import { htmlOf } from './report/html.ts'
+import { htmlOf, svgOf } from './report/html.ts'
 import type { Section } from './report/report.ts'
 import { type Result, runScenario } from './run.ts'
 import { help, readSettings, type Settings } from './settings.ts'
@@ -54,6 +54,8 @@ async function load(settings: Settings): Promise<void> {
     htmlOf({ title: 'stepd under load', verdict: { good, text }, machine }, sections),
   )
   await writeFile(json, `${JSON.stringify({ machine, good, results }, undefined, 2)}\n`)
+  const [plot] = results.flatMap(({ section }) => section.plots)
+  if (settings.plot !== undefined && plot !== undefined) await writeFile(settings.plot, svgOf(plot))
   process.stderr.write(`${text} Report: ${settings.out}, ${json}\n`)
   if (!good) process.exitCode = 1
 }

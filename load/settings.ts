@@ -12,6 +12,8 @@ export interface Settings {
   readonly secondsOf: (scenario: Scenario) => number
   /** Where the report goes; its JSON lies beside it. */
   readonly out: string
+  /** Where the first plot goes, as a picture by itself. */
+  readonly plot: string | undefined
   readonly budget: string | undefined
   /** How it is compared with servers that one would write instead; where that is not asked for, not at all. */
   readonly peers: { readonly rounds: number; readonly disk: Disk } | undefined
@@ -32,6 +34,7 @@ Starts servers and a Redis of its own, runs all scenarios, and writes a report. 
   --duration SECONDS     of each measurement in a scenario
   --quick                a third of the usual durations
   --out FILE             the report (load-report.html); JSON beside it
+  --plot FILE            its first plot by itself, as SVG
   --budget FILE          instead of load/budget.json
   --peers                beside servers that one would write instead, and no scenario but those named; see load/peers/
   --disk                 with --peers: Redis writes its journal to disk every second, for all of them
@@ -53,18 +56,21 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       key: text,
       duration: text,
       out: text,
+      plot: text,
       budget: text,
       peers: flag,
       disk: flag,
     },
   })
   if (values.help) return undefined
-  const { url, key, budget, quick = false, out = 'load-report.html' } = values
+  const { url, key, budget, plot, quick = false, out = 'load-report.html' } = values
   if (url !== undefined && !/^https?:\/\//.test(url))
     throw new Error(`--url is ${url}, expected http://… or https://…`)
   if (key !== undefined && url === undefined)
     throw new Error('--key is of the server at --url, which is missing')
   if (!out.endsWith('.html')) throw new Error(`--out is ${out}, expected the name of an .html file`)
+  if (plot !== undefined && !plot.endsWith('.svg'))
+    throw new Error(`--plot is ${plot}, expected the name of an .svg file`)
   const duration = values.duration === undefined ? undefined : secondsIn(values.duration)
   if (values.disk && !values.peers) throw new Error('--disk is for --peers, which is missing')
   const asked = values.scenario?.map(scenarioCalled) ?? (values.peers ? [] : undefined)
@@ -74,6 +80,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     key,
     budget,
     out,
+    plot,
     peers: values.peers
       ? { rounds: quick ? 3 : 7, disk: values.disk ? 'every second' : 'nothing' }
       : undefined,

@@ -2,7 +2,7 @@ import type { Cell, Table } from '../bench/report.ts'
 import { drawBars } from './bars.ts'
 import { drawLines } from './lines.ts'
 import type { Plot, Section } from './report.ts'
-import { style } from './style.ts'
+import { plotStyle, style } from './style.ts'
 import { escaped } from './svg.ts'
 
 /** What is above the sections. */
@@ -44,6 +44,12 @@ function sectionHtml({ title, notes, tables, plots }: Section, i: number): strin
   const drawn = plots.map((plot) => `<figure>${draw(plot)}</figure>`).join('')
   return `<section id="s${i}"><h2>${escaped(title)}</h2>${said}<div class="plots">${drawn}</div>${tables.map(tableHtml).join('')}</section>`
 }
+
+/** A plot as a file of its own. */
+export const svgOf = (plot: Plot): string =>
+  draw(plot)
+    .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif" ')
+    .replace('>', `><style>${plotStyle}</style><rect width="100%" height="100%" fill="#fff"/>`)
 
 const draw = (plot: Plot): string => (plot.kind === 'lines' ? drawLines(plot) : drawBars(plot))
 

@@ -1,3 +1,12 @@
+/** The look of plots, wherever they are. */
+export const plotStyle = `\
+svg { width: 100%; height: auto; display: block; font-size: 11.5px; fill: #1c2733 }
+svg .title { font-size: 13.5px; font-weight: 600 }
+svg .grid { stroke: #e8edf1; stroke-width: 1 }
+svg .axis { stroke: #8896a3; stroke-width: 1 }
+svg line.mark { stroke: #b3261e; stroke-width: 1.2; stroke-dasharray: 4 3 }
+svg text.mark { fill: #b3261e; paint-order: stroke; stroke: #fff; stroke-width: 4px }`
+
 /** The look of the page, light and printable. */
 export const style = `
 :root { color-scheme: light; --ink: #1c2733; --dim: #5a6774; --rule: #dde3e9; --good: #0a7a52; --bad: #b3261e }
@@ -19,12 +28,7 @@ nav ol { columns: 3; padding-left: 22px; margin: 12px 0 20px }
 section { background: #fff; border: 1px solid var(--rule); border-radius: 8px; padding: 18px 20px; margin: 0 0 18px }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 14px; margin: 10px 0 0 }
 figure { margin: 0; border: 1px solid var(--rule); border-radius: 6px; padding: 8px; max-width: 640px }
-svg { width: 100%; height: auto; display: block; font-size: 11.5px; fill: var(--ink) }
-svg .title { font-size: 13.5px; font-weight: 600 }
-svg .grid { stroke: #e8edf1; stroke-width: 1 }
-svg .axis { stroke: #8896a3; stroke-width: 1 }
-svg line.mark { stroke: #b3261e; stroke-width: 1.2; stroke-dasharray: 4 3 }
-svg text.mark { fill: #b3261e; paint-order: stroke; stroke: #fff; stroke-width: 4px }
+${plotStyle}
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums }
 th, td { padding: 4px 9px; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top }

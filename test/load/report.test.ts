@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { budgetTable, judge, readBudget } from '../../load/budget.ts'
-import { htmlOf } from '../../load/report/html.ts'
+import { htmlOf, svgOf } from '../../load/report/html.ts'
 import type { Section } from '../../load/report/report.ts'
 import { scaleOf, shown } from '../../load/report/scale.ts'
 import { scenarios } from '../../load/scenarios.ts'
@@ -83,6 +83,14 @@ describe('the page', () => {
     assert.equal(page.match(/<svg /g)?.length, 2)
     for (const text of ['Rates &#60;of&#62; steps &#38; more', '1,235', '–', 'killed', 'latency, ms'])
       assert.ok(page.includes(text), text)
+  })
+
+  it('has plots that can stand alone', () => {
+    for (const plot of section.plots) {
+      const svg = svgOf(plot)
+      assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" .*<style>.*<\/svg>$/s)
+      assert.doesNotMatch(svg, /var\(/)
+    }
   })
 
   it('draws no point that is not on its axis', () => {

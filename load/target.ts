@@ -63,6 +63,10 @@ export class Target {
   }
 }
 
+/** A number of those in `metrics`; NaN where it is not there. */
+export const metricIn = (text: string, name: string): number =>
+  Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+
 /** Sixteen at a time. */
 export async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []

@@ -4,6 +4,7 @@ import { Wire } from '../drive/wire.ts'
 import type { LinePlot } from '../report/report.ts'
 import { shown } from '../report/scale.ts'
 import type { Outcome, Run, Sizes } from '../scenario.ts'
+import { metricIn } from '../target.ts'
 import { countedSteps, errorsShown, stagePlot, total } from './shared.ts'
 
 interface Sized {
@@ -11,6 +12,8 @@ interface Sized {
   readonly driven: Driven
   /** Of gradients a second, in 10⁶ bytes; of updates it is as much. */
   readonly megabytes: number
+  /** Of all cores, milliseconds a step; NaN where the server does not tell. */
+  readonly cpu: number
 }
 
 /** Autocannon makes text of each answer's bytes, which costs more than a large step: here all is driven by our own. */
@@ -23,13 +26,18 @@ export async function sizes(scenario: Sizes, { stage, seconds, say }: Run): Prom
     const sessions = await stage.target.open(scenario.sessions, spec)
     const wire = new Wire(stage.target)
     const streams = sessions.map((session) => new LeanStream(wire, session, parameters))
+    const cpu = async () => 1000 * metricIn(await stage.target.metrics(), 'process_cpu_seconds_total')
+    const before = await cpu()
     const driven = await drive(streams, { seconds, warm: seconds / 4 })
+    const spent = (await cpu()) - before
+    const taken = streams.reduce((sum, { acknowledged }) => sum + acknowledged, 0)
     const { lost_steps, doubled_steps } = await countedSteps(streams)
     counted.lost_steps += lost_steps
     counted.doubled_steps += doubled_steps
     wire.close()
     await stage.target.forget(sessions)
-    runs.push({ parameters, driven, megabytes: (driven.perSecond * parameters * 4) / 1e6 })
+    const megabytes = (driven.perSecond * parameters * 4) / 1e6
+    runs.push({ parameters, driven, megabytes, cpu: spent / taken })
   }
 
   const gains = runs.slice(1).map(({ megabytes }, i) => megabytes / (runs[i]?.megabytes ?? Number.NaN))
@@ -50,10 +58,11 @@ export async function sizes(scenario: Sizes, { stage, seconds, say }: Run): Prom
             'MB/s each way',
             'p50, ms',
             'p99, ms',
+            'server CPU, ms a step',
             'busy, %',
             'errors',
           ],
-          rows: runs.map(({ parameters, driven, megabytes }) => {
+          rows: runs.map(({ parameters, driven, megabytes, cpu }) => {
             const whole = driven.course.whole()
             return [
               parameters,
@@ -62,6 +71,7 @@ export async function sizes(scenario: Sizes, { stage, seconds, say }: Run): Prom
               megabytes,
               whole.quantile(0.5),
               whole.quantile(0.99),
+              cpu,
               driven.busy * 100,
               errorsShown(driven.errors),
             ]

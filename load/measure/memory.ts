@@ -1,5 +1,6 @@
 import type { Series } from '../report/report.ts'
 import type { Stage } from '../stage/stage.ts'
+import { metricIn } from '../target.ts'
 
 interface Sample {
   readonly at: number
@@ -62,8 +63,8 @@ export class MemoryWatch {
     const [text, redis] = await Promise.all([this.#stage.target.metrics(), this.#stage.redisBytes()])
     const bytes = new Map<string, number>(redis === undefined ? [] : [['Redis', redis]])
     for (const [metric, name] of gauges) {
-      const value = new RegExp(`^${metric} (\\S+)`, 'm').exec(text)?.[1]
-      if (value !== undefined) bytes.set(name, Number(value))
+      const value = metricIn(text, metric)
+      if (!Number.isNaN(value)) bytes.set(name, value)
     }
     if (bytes.size > 0) this.#samples.push({ at, bytes })
   }

@@ -14,7 +14,8 @@ export interface CopiesOptions extends Workshop {
   readonly memoryLimit: number
 }
 
-const attempts = 4
+/** A session that others step meanwhile may have its snapshot replaced each time that it is read. */
+const attempts = 16
 
 /** This server's copies of sessions, and how each is brought to where the journal is. */
 export class Copies {
@@ -154,11 +155,15 @@ export class Copies {
       const spec = readSpec(stored.record)
       const live = new Live(this.#options, key, stored, spec, this.#options.programs.of(spec))
       // A snapshot that was put in the meantime has dropped what was about to be read: begin from that one.
-      if ((await live.begin()) && (await live.catchUp(until))) {
-        await this.#residents.put(live)
-        return live
+      let ready = false
+      try {
+        ready = (await live.begin()) && (await live.catchUp(until))
+      } finally {
+        if (!ready) await live.close()
       }
-      await live.close()
+      if (!ready) continue
+      await this.#residents.put(live)
+      return live
     }
     throw new StateLost(`The journal of ${key} does not follow its snapshot, read ${attempts} times`)
   }

@@ -92,7 +92,8 @@ export interface NewEntry {
 export interface StoredBody {
   readonly size: number
   /**
-   * Hand on all bytes in slices, each with its place, in any order. Undefined where it was done at once.
+   * Hand on all bytes in slices, each with its place, in any order, and none once it has settled. Undefined where it was
+   * done at once.
    * @throws Replaced where others stand for them by now
    */
   through(work: Work): Promise<void> | undefined

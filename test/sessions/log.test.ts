@@ -5,7 +5,7 @@ import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
-import { bytes, lap, large, sessionsOn, small } from './setup.ts'
+import { altered, bytes, lap, large, sessionsOn, small } from './setup.ts'
 
 const chain = 'chain(clip(1.0), centralize(), adamw(1e-3))'
 const tensors = [
@@ -28,14 +28,7 @@ async function undisturbed(steps: number): Promise<Buffer[]> {
 }
 
 /** A store as a creator meets it that dies between making a session and sending the parameters. */
-const dying = (store: Store): Store =>
-  new Proxy(store, {
-    get(target, name) {
-      if (name === 'append') return () => Promise.reject(new Error('gone'))
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
+const dying = (store: Store): Store => altered(store, { append: () => Promise.reject(new Error('gone')) })
 
 /** A sequence of pseudo-random choices, the same for the same seed. */
 function choices(seed: number): (among: number) => number {

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { wasmEngine } from '../../server/engines/wasm/engine.ts'
 import { ahead } from '../../server/sessions/ahead.ts'
 import { openStore } from '../../server/stores/index.ts'
+import { StoreUnavailable } from '../../server/stores/store.ts'
 import { inFolder } from '../app.ts'
-import { bytes, lap, sessionsOn, small } from './setup.ts'
+import { altered, bytes, lap, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 // Beyond what is copied, and into more than one chunk of a store.
@@ -42,6 +43,30 @@ for (const url of ['memory:', 'lmdb:']) {
       await engine.close()
     }))
 }
+
+test('a session that could not be read leaves no memory behind', async () => {
+  const engine = wasmEngine({ threads: 1 })
+  const store = await openStore('memory:')
+  const first = sessionsOn({ store, engine, budget: large })
+  await first.open(key, { chain: 'adam(0.1)', tensors: [{ name: 'w', shape }] })
+  for (const step of [1, 2, 3])
+    (await first.step(key, { step, grads: values(step) }, lap)).output.lease?.release()
+  await first.close()
+  assert.equal(engine.memoryBytes?.(), 0)
+  const broken = altered(store, {
+    async *entries(...args) {
+      for await (const entry of store.entries(...args)) {
+        if (entry.seq === 3) throw new StoreUnavailable('cut off')
+        yield entry
+      }
+    },
+  })
+  const second = sessionsOn({ store: broken, engine, budget: large })
+  await assert.rejects(second.describe(key), /cut off/)
+  assert.equal(engine.memoryBytes?.(), 0)
+  await second.close()
+  await engine.close()
+})
 
 test('what was asked for ahead and is not wanted is given back', async () => {
   const made: number[] = []

@@ -37,6 +37,15 @@ export const sessionsOn = ({
     warn: (message, error) => assert.fail(`${message}: ${error}`),
   })
 
+/** A store some of whose methods are others. */
+export const altered = (store: Store, own: Partial<Store>): Store =>
+  new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(name in own ? own : target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+
 export const lap = (): void => {}
 export const bytes = ({ output: { parts = [] } }: StepResult): Buffer => Buffer.concat(parts)
 

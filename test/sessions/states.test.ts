@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
+import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
 import { seeded } from '../chains/random.ts'
-import { bytes, collected, lap, large, sessionsOn, small } from './setup.ts'
+import { altered, bytes, collected, lap, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 const spec = {
@@ -110,14 +111,7 @@ test('a session whose state is lost comes back from a file', async () => {
 })
 
 /** A store as one meets it that dies between making a session and putting its state. */
-const dying = <T extends object>(store: T): T =>
-  new Proxy(store, {
-    get(target, name) {
-      if (name === 'append') return () => Promise.reject(new Error('gone'))
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
+const dying = (store: Store): Store => altered(store, { append: () => Promise.reject(new Error('gone')) })
 
 test('a session that is made from state takes no step without it, also where its maker died', async () => {
   const expected = await undisturbed(3)

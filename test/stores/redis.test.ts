@@ -397,6 +397,26 @@ describe('store: redis, its keys', () => {
       await store.close()
     }))
 
+  it('that cannot be read to the end are not handed on any more once that is said', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = entry(incarnation, Buffer.alloc(30 * MiB, 1))
+      await store.append('a', made)
+      await client.hdel(`{stepd:a}:b:${made.id}:0`, '4')
+      for await (const { body } of store.entries('a', 0)) {
+        let slices = 0
+        await assert.rejects(async () => body.through(() => slices++), StateLost)
+        const before = slices
+        await sleep(300)
+        assert.equal(slices, before)
+        assert.ok(slices < 30)
+      }
+      client.disconnect()
+      await store.close()
+    }))
+
   it('of a later format are not read or written', () =>
     withRedis({}, async (server) => {
       const store = await openStore(server.url)

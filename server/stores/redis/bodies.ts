@@ -122,14 +122,23 @@ export class Bodies {
     }
     if (chunks > 0) place(0, first)
     let next = 1
+    let fault: unknown
     const lane = async (): Promise<void> => {
       while (next < chunks) {
         const index = next++
         const at = bodyKey(key, name, Math.floor(index / PER_PART))
         const chunk = await this.#turn(what, () => this.#caller.command(what, 'hget', at, index))
-        place(index, chunk as Buffer | null)
+        // After a fault nothing more is placed: by the end of this, its place may be another's.
+        if (fault === undefined) place(index, chunk as Buffer | null)
       }
     }
-    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, lane))
+    const lanes = Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, () =>
+      lane().catch((error: unknown) => {
+        next = chunks
+        fault ??= error
+      }),
+    )
+    await Promise.all(lanes)
+    if (fault !== undefined) throw fault
   }
 }

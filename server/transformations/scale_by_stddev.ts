@@ -1,4 +1,4 @@
-import { counter, flag, full, number, type Slot, startNumber, zeros } from '../expression/index.ts'
+import { counter, type Expr, flag, full, number, type Slot, startNumber, zeros } from '../expression/index.ts'
 import { transformation } from './form/define.ts'
 import { ema, inverseRoot, unbias } from './form/moments.ts'
 
@@ -7,7 +7,7 @@ export const scaleByStddev = transformation({
   name: 'scale_by_stddev',
   formula: `mu ← decay · mu + (1 − decay) · g
 nu ← decay · nu + (1 − decay) · g²
-u = g / √(nu − mu² + eps)    or, without eps_in_sqrt, g / (√(nu − mu²) + eps)`,
+u = g / √(max(nu − mu², 0) + eps)    or, without eps_in_sqrt, g / (√max(nu − mu², 0) + eps)`,
   reference: 'Hinton, Overview of mini-batch gradient descent, 2012',
   options: {
     decay: number(0.9),
@@ -24,10 +24,12 @@ u = g / √(nu − mu² + eps)    or, without eps_in_sqrt, g / (√(nu − mu²)
   update(g, { decay, eps, eps_in_sqrt }, { count, mu, nu }) {
     const m = ema(mu, g, decay)
     const v = ema(nu, g.square(), decay)
-    if (count === undefined)
-      return [g.mul(inverseRoot(v.sub(m.square()), eps, eps_in_sqrt)), { mu: m, nu: v }]
+    // No variance is below 0. Of gradients that hardly change it is a small difference of large numbers, and in float32
+    // rounding may make it so, where Optax has NaN or not as chance has it.
+    const scale = (square: Expr, mean: Expr) =>
+      g.mul(inverseRoot(square.sub(mean.square()).max(0), eps, eps_in_sqrt))
+    if (count === undefined) return [scale(v, m), { mu: m, nu: v }]
     const t = count.add(1)
-    const variance = unbias(v, decay, t).sub(unbias(m, decay, t).square())
-    return [g.mul(inverseRoot(variance, eps, eps_in_sqrt)), { count: t, mu: m, nu: v }]
+    return [scale(unbias(v, decay, t), unbias(m, decay, t)), { count: t, mu: m, nu: v }]
   },
 })

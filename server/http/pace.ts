@@ -2,8 +2,6 @@ import { setImmediate } from 'node:timers/promises'
 
 /** What must move within the time that is given: less is a peer that stalls, or wants to hold what it was given. */
 const least = 2 ** 16
-/** Transfers that are ended in one turn of the event loop. */
-const few = 8
 
 interface Watched {
   readonly moved: () => number
@@ -54,11 +52,11 @@ export class Pace {
     void this.#end(stalled)
   }
 
-  /** Some at a time: each is to be told, and there may be hundreds. */
+  /** One in a turn of the event loop: each is to be told, there may be hundreds, and a step takes several turns. */
   async #end(stalled: readonly Watched[]): Promise<void> {
-    for (const [i, watched] of stalled.entries()) {
-      if (i % few === few - 1) await setImmediate()
+    for (const watched of stalled) {
       if (this.#watched.delete(watched)) watched.stalled()
+      await setImmediate()
     }
   }
 }

@@ -4,6 +4,7 @@
 -- are derived from the head and share its hash tag, so they are in the same slot:
 --   …:log             list of references to entries, from the one after the snapshot on
 --   …:open, …:closed  hash: member → digest, of the open round and of that of step `closed`
+--   …:old             list of references that a snapshot stands for, to be trimmed
 --   …:last            hash: member → `<seq> <digest>` of its last entry, beside rounds
 --   …:taken           hash: what was answered to the latest of the entries before that, for a minute
 --   …:b:<name>:<part> hash: bytes of an entry or a snapshot, fields 0, 1, … ; part 0 also says what it is
@@ -15,7 +16,7 @@ local HEAD = KEYS[1]
 local TAG = string.sub(HEAD, 1, -5)
 local LOG = KEYS[2]
 local OPEN, CLOSED, LAST = TAG .. 'open', TAG .. 'closed', TAG .. 'last'
-local TAKEN = TAG .. 'taken'
+local TAKEN, OLD = TAG .. 'taken', TAG .. 'old'
 local TAKEN_MOST, TAKEN_MS = 1024, 60000
 
 local time = redis.call('TIME')
@@ -118,34 +119,46 @@ local function remembered(id)
   return kept and { string.match(kept, '^(%d+) (%d+) (%S+) (.*)$') }
 end
 
--- Keep the answer to an entry that is about to go. Its append may yet be sent again: by a client that lost the
+-- What takes many arguments takes so many at a time: Lua has no room for all.
+local MANY = 256
+
+-- Keep the answers to entries that are about to go. Their appends may yet be sent again: by a client that lost the
 -- connection before it had the answer.
-local function remember(head, reference)
-  local id = string.match(reference, '^(.*):')
-  local answer = answer_to(id)
-  -- Where it is a snapshot, it was one from the start.
-  if not answer or not answer[3] then
+local function remember(head, references)
+  local answers, outdated = {}, {}
+  for _, reference in ipairs(references) do
+    local id = string.match(reference, '^(.*):')
+    local answer = answer_to(id)
+    -- Where it is a snapshot, it was one from the start.
+    if answer and answer[3] then
+      for _, each in ipairs({ id, table.concat(answer, ' '), answer[1], id }) do
+        answers[#answers + 1] = each
+      end
+      outdated[#outdated + 1] = integer(tonumber(answer[1]) - TAKEN_MOST)
+    end
+  end
+  if #outdated == 0 then
     return
   end
-  local oldest = integer(tonumber(answer[1]) - TAKEN_MOST)
-  local outdated = redis.call('HGET', TAKEN, oldest)
-  if outdated then
-    redis.call('HDEL', TAKEN, oldest, outdated)
+  for _, id in ipairs(redis.call('HMGET', TAKEN, unpack(outdated))) do
+    outdated[#outdated + 1] = id or nil
   end
-  redis.call('HSET', TAKEN, id, table.concat(answer, ' '), answer[1], id)
+  redis.call('HDEL', TAKEN, unpack(outdated))
+  redis.call('HSET', TAKEN, unpack(answers))
   redis.call('PEXPIREAT', TAKEN, integer(math.min(NOW + TAKEN_MS, tonumber(lasting(head)))))
 end
 
 -- Have a body stand for the first `count` entries of the log, up to number `seq`, and for what stood for entries so far.
+-- Those are to be trimmed.
 local function replace(head, seq, reference, count)
   local old = count > 0 and redis.call('LRANGE', LOG, 0, count - 1) or {}
   if head.snapshot ~= '' then
     old[#old + 1] = head.snapshot
   end
-  for _, each in ipairs(old) do
-    remember(head, each)
-    each_part(each, 'UNLINK')
+  for first = 1, #old, MANY do
+    redis.call('RPUSH', OLD, unpack(old, first, math.min(first + MANY - 1, #old)))
   end
+  redis.call('PEXPIREAT', OLD, lasting(head))
   redis.call('LTRIM', LOG, count, -1)
   redis.call('HSET', HEAD, 'base', seq, 'snapshot', reference)
   head.snapshot = reference
@@ -158,9 +171,12 @@ local function forget()
   if snapshot and snapshot ~= '' then
     references[#references + 1] = snapshot
   end
+  for _, reference in ipairs(redis.call('LRANGE', OLD, 0, -1)) do
+    references[#references + 1] = reference
+  end
   redis.call('UNLINK', HEAD, LOG)
   -- What is on another node, as its slot is being moved, expires there.
-  redis.pcall('UNLINK', TAKEN, OPEN, CLOSED, LAST)
+  redis.pcall('UNLINK', TAKEN, OLD, OPEN, CLOSED, LAST)
   for _, reference in ipairs(references) do
     for _, key in ipairs(parts_of(reference)) do
       redis.pcall('UNLINK', key)

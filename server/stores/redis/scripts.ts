@@ -17,6 +17,7 @@ export const scripts = {
   get: load('get'),
   putsnapshot: load('putsnapshot'),
   snapshot: load('snapshot'),
+  trim: load('trim'),
   ttl: load('ttl'),
 } as const
 

@@ -49,7 +49,7 @@ function sectionHtml({ title, notes, tables, plots }: Section, i: number): strin
 export const svgOf = (plot: Plot): string =>
   draw(plot)
     .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif" ')
-    .replace('>', `><style>${plotStyle}</style><rect width="100%" height="100%" fill="#fff"/>`)
+    .replace('</title>', `</title><style>${plotStyle}</style><rect width="100%" height="100%" fill="#fff"/>`)
 
 const draw = (plot: Plot): string => (plot.kind === 'lines' ? drawLines(plot) : drawBars(plot))
 

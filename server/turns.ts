@@ -66,6 +66,52 @@ export class Turns {
   }
 }
 
+/** Lets so many through at a time; the rest wait in the order they came, and where there is a limit not without end. */
+export class Gate {
+  #free: number
+  readonly #patience: number | undefined
+  readonly #waiting = new Set<() => void>()
+
+  /** @param patience milliseconds */
+  constructor(places: number, patience?: number) {
+    this.#free = places
+    this.#patience = patience
+  }
+
+  /** Rejects with what `late` makes where there was no place in time. */
+  async run<T>(
+    work: () => Promise<T>,
+    late = () => new Error(`No place in ${this.#patience} ms`),
+  ): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await this.#turn(late)
+    try {
+      return await work()
+    } finally {
+      const [next] = this.#waiting
+      if (next === undefined) this.#free++
+      else next()
+    }
+  }
+
+  #turn(late: () => Error): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      const enter = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(enter)
+        resolve()
+      }
+      this.#waiting.add(enter)
+      if (this.#patience === undefined) return
+      timer = setTimeout(() => {
+        this.#waiting.delete(enter)
+        reject(late())
+      }, this.#patience)
+    })
+  }
+}
+
 /** Puts slices of what lies back to back where its pieces are to be. */
 export function into(pieces: readonly Uint8Array[]): Work {
   let end = 0

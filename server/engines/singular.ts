@@ -7,8 +7,8 @@ export const roomOf = (rows: number, columns: number, count: number): number =>
 
 /**
  * The singular vectors of a matrix's largest singular values along its longer side, in descending order: a row each. Of
- * each the first of the numbers that are farthest from 0 is positive. Where all further singular values are 0 they are completed by what
- * is orthogonal to those before. NaN throughout where the matrix is not finite.
+ * each the first of the numbers that are farthest from 0 is positive. Where all further singular values are 0 they are
+ * completed by what is orthogonal to those before. NaN throughout where the matrix is not finite.
  *
  * Computed as eigenvectors of X · Xᵀ, taken back by Xᵀ: in float64 that loses less than X does in float32.
  *

@@ -1,35 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { type Readable, Writable } from 'node:stream'
 import { createGunzip, type Gunzip } from 'node:zlib'
+import { Gate } from '../turns.ts'
 
 /** Bytes that are decompressed in one go: they become 16 MiB at most. */
 const slice = 2 ** 14
 const threads = 4
 
-/** So many at a time; the others wait in their order. There are no more of them than requests under way. */
-class Lanes {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(lanes: number) {
-    this.#free = lanes
-  }
-
-  async run(work: () => Promise<void>): Promise<void> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    await work()
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#free++
-    else next()
-  }
-}
-
 /**
  * Of all bodies together: what commits to a store needs one of the few threads on which this is done, and the event loop
- * a processor.
+ * a processor. There wait no more than requests are under way.
  */
-const lanes = new Lanes(Math.max(1, Math.min(threads, availableParallelism()) - 1))
+const lanes = new Gate(Math.max(1, Math.min(threads, availableParallelism()) - 1))
 
 /** A body as it is decompressed. To be ended, also where not all of it was read. */
 export class Inflating {

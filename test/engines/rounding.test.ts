@@ -51,6 +51,19 @@ test('schedule_free does not move parameters that get no gradient', async () => 
       )
 })
 
+test('a variance that rounding makes negative is 0, and NaN stays NaN', async () => {
+  const gradients = Float64Array.from({ length: 200 }, (_, i) => Math.fround(1e7 * Math.sin(i + 1)))
+  for (const chain of [
+    'scale_by_stddev(eps=0.1, bias_correction=True)',
+    'scale_by_stddev(eps=0.1, bias_correction=True, eps_in_sqrt=False)',
+  ])
+    for (const update of await updates(wasm, 'F32', chain, gradients, gradients))
+      assert.ok(update.every(Number.isFinite), `${chain}: ${update}`)
+  const broken = gradients.with(7, Number.NaN)
+  const [update] = await updates(wasm, 'F32', 'scale_by_stddev(bias_correction=True)', gradients, broken)
+  assert.ok(Number.isNaN(update?.[7]))
+})
+
 test('a projection onto the simplex moves small parameters exactly, whatever the largest is', async () => {
   const parameters = Float64Array.from({ length: 301 }, (_, i) => Math.fround(i === 0 ? 0.25 : 0.75 / 300))
   const gradients = Float64Array.from({ length: 301 }, (_, i) => Math.fround(1e-6 * Math.sin(i)))

@@ -134,31 +134,27 @@ export class Bodies {
   }
 
   /** As it is for readers: a small one is read at once, a large one when it is gone through. */
-  async open(transaction: Transaction, { incarnation, at, body, what }: Place): Promise<StoredBody> {
-    if (body.chunks > 1)
-      return { size: body.size, through: (work) => this.#late({ incarnation, at, body, what }, work) }
+  async open(transaction: Transaction, place: Place): Promise<StoredBody> {
+    const { size, chunks } = place.body
+    if (chunks > 1) return { size, through: (work) => this.#late(place, work) }
     const pieces: Uint8Array[] = []
-    await this.#through(transaction, incarnation, body, what, (chunk) => pieces.push(new Uint8Array(chunk)))
+    await this.#through(transaction, place, (chunk) => pieces.push(new Uint8Array(chunk)))
     return inMemory(pieces)
   }
 
-  #late({ incarnation, at, body, what }: Place, work: Work): Promise<void> {
+  #late(place: Place, work: Work): Promise<void> {
+    const { at, body, what } = place
     return this.#medium.hold(async (transaction) => {
       const now = this.#medium.journal.get(at, { transaction })
       if (now === undefined || decode<{ readonly body: Body }>(now, what).header.body.name !== body.name)
         throw new Replaced(`Cannot read ${what}: it is not there any more`)
-      await this.#through(transaction, incarnation, body, what, work)
+      await this.#through(transaction, place, work)
     })
   }
 
   /** Throws `StateLost` where a chunk is not there. */
-  async #through(
-    transaction: Transaction,
-    incarnation: string,
-    { name, size, chunks }: Body,
-    what: string,
-    work: Work,
-  ): Promise<void> {
+  async #through(transaction: Transaction, { incarnation, body, what }: Place, work: Work): Promise<void> {
+    const { name, size, chunks } = body
     let at = 0
     for (let index = 0; index < chunks; index++) {
       if (index % BATCH === BATCH - 1) await setImmediate()

@@ -1,8 +1,7 @@
-import type { Work } from '../../turns.ts'
+import { Gate, type Work } from '../../turns.ts'
 import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import type { Caller } from './caller.ts'
-import { Gate } from './gate.ts'
 import { bodyKey, sessionKeys, stagedKey } from './keys.ts'
 
 /**

@@ -134,7 +134,7 @@ test('only config.ts reads the environment of the server', () => {
 })
 
 test('only http/ knows HTTP', () => {
-  const web = /^(fastify|@fastify\/.*|node:https?|node:net)$/
+  const web = /^(fastify|@fastify\/.*|node:https?)$/
   const users = under('server').filter(({ packages }) => packages.some((name) => web.test(name)))
   assert.deepEqual(
     users.filter(({ path }) => !path.startsWith('server/http/')).map(({ path }) => path),

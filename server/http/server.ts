@@ -27,6 +27,7 @@ import { transformationsRoute } from './routes/transformations.ts'
 import { whenClosed } from './send.ts'
 import type { Server, Services } from './services.ts'
 import { Telemetry } from './telemetry.ts'
+import { together } from './together.ts'
 
 export interface ServerOptions extends Gate {
   readonly bodyLimit: number
@@ -90,6 +91,7 @@ export function buildServer(
   drain.attach(app)
   const pace = new Pace(stallTimeout, services.now)
   readBodies(app, { limit: bodyLimit, pace })
+  together(app.server)
   linger(app, app.server)
   dropSlowReaders(app, pace)
   app.setErrorHandler((error, request, response) =>

@@ -1,6 +1,6 @@
 import type { Plan } from '../compiler/plan.ts'
 import type { Rows } from '../compiler/rows.ts'
-import { into, Turns, type Work } from '../turns.ts'
+import { into, Turns } from '../turns.ts'
 import type { Dtype } from './dtypes.ts'
 import type { Lease } from './lease.ts'
 
@@ -53,8 +53,8 @@ export type Start =
 /** State as it was saved, wherever it lies: its pieces back to back, in the order of `plan.state`. */
 export interface SavedState {
   readonly pieces: readonly { readonly dtype: Dtype; readonly length: number }[]
-  /** Hand on all bytes in slices, each with its place, in any order. */
-  through(work: Work): Promise<void> | undefined
+  /** Put all bytes to where pieces of that size in all lie back to back. */
+  read(pieces: readonly Uint8Array[]): Promise<void> | undefined
 }
 
 /** One piece of state, in the order of `plan.state`. */
@@ -66,10 +66,10 @@ export interface SavedPiece {
 /** State that is in memory. */
 export const savedState = (pieces: readonly SavedPiece[]): SavedState => ({
   pieces: pieces.map(({ dtype, bytes }) => ({ dtype, length: bytes.length })),
-  through: (work) =>
+  read: (targets) =>
     new Turns().through(
       pieces.map(({ bytes }) => bytes),
-      work,
+      into(targets),
     ),
 })
 
@@ -78,7 +78,7 @@ export async function piecesOf(
   saved: SavedState,
 ): Promise<(SavedPiece & { readonly bytes: Uint8Array<ArrayBuffer> })[]> {
   const pieces = saved.pieces.map(({ dtype, length }) => ({ dtype, bytes: new Uint8Array(length) }))
-  await saved.through(into(pieces.map(({ bytes }) => bytes)))
+  await saved.read(pieces.map(({ bytes }) => bytes))
   return pieces
 }
 

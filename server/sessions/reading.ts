@@ -1,6 +1,5 @@
 import type { Lent } from '../engines/engine.ts'
 import { type Entry, Replaced } from '../stores/store.ts'
-import { into } from '../turns.ts'
 import { kindOf } from './journal.ts'
 
 /** An entry, and its bytes. */
@@ -24,7 +23,7 @@ export async function* withBodies(
     const body = bytes ?? new Uint8Array(entry.body.size)
     const read = { entry, body, ...(lease && { lease }) }
     yield await unlessReplaced(async () => {
-      await entry.body.through(into([body]))
+      await entry.body.read([body])
       return read
     }, lease)
   }

@@ -40,9 +40,9 @@ export function writeSnapshot(
 /** Read a snapshot back, if it is of this plan's state; that itself stays where it is. */
 export function readSnapshot(plan: Plan, snapshot: Snapshot): SnapshotMeta & { readonly saved: SavedState } {
   const meta = unpack<SnapshotMeta>(snapshot.meta, `snapshot after entry ${snapshot.seq}`)
-  const { through, size } = snapshot.body
+  const { read, size } = snapshot.body
   const end = meta.pieces.reduce((sum, { bytes }) => sum + bytes, 0)
-  const saved = { pieces: meta.pieces.map(({ dtype, bytes }) => ({ dtype, length: bytes })), through }
+  const saved = { pieces: meta.pieces.map(({ dtype, bytes }) => ({ dtype, length: bytes })), read }
   const names = plan.state.map((piece) => pieceName(plan, piece))
   const other = names.findIndex((name, i) => name !== meta.pieces[i]?.name)
   if (other >= 0 || names.length !== meta.pieces.length || end !== size)

@@ -1,4 +1,4 @@
-import { Turns } from '../turns.ts'
+import { into, Turns } from '../turns.ts'
 import type { StoredBody } from './store.ts'
 
 type Pieces = readonly Uint8Array[]
@@ -41,12 +41,12 @@ export function* chunksOf(pieces: Pieces, length: number): Generator<Pieces> {
 /** Pieces that are in memory, as what was read. */
 export const inMemory = (pieces: Pieces): StoredBody => ({
   size: sizeOf(pieces),
-  through: (work) => new Turns().through(pieces, work),
+  read: (targets) => new Turns().through(pieces, into(targets)),
 })
 
 /** All bytes of a body, in memory of their own. */
-export async function whole({ size, through }: StoredBody): Promise<Uint8Array<ArrayBuffer>> {
+export async function whole({ size, read }: StoredBody): Promise<Uint8Array<ArrayBuffer>> {
   const out = new Uint8Array(size)
-  await through((slice, at) => out.set(slice, at))
+  await read([out])
   return out
 }

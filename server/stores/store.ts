@@ -1,5 +1,3 @@
-import type { Work } from '../turns.ts'
-
 /**
  * Stores keep bytes. A session in a store is a record (written once), a journal (entries in order, each naming
  * the one before), and at most one snapshot, which stands for all entries up to its own.
@@ -92,11 +90,11 @@ export interface NewEntry {
 export interface StoredBody {
   readonly size: number
   /**
-   * Hand on all bytes in slices, each with its place, in any order, and none once it has settled. Undefined where it was
-   * done at once.
+   * Put all bytes to where pieces of that size in all lie back to back, and none once it has settled. Undefined where it
+   * was done at once.
    * @throws Replaced where others stand for them by now
    */
-  through(work: Work): Promise<void> | undefined
+  read(pieces: readonly Uint8Array[]): Promise<void> | undefined
 }
 
 export interface Entry {
@@ -144,9 +142,9 @@ export interface Page {
 
 /**
  * Meta and body of entries and snapshots are given away: whoever gave them changes them no more, and a store may keep them
- * as they are. What is read is the reader's own, but the slices of a body: those are lent. Keys are strings of 1 to 300
- * bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds a session renews its time to live, `list` excepted. An expired session is not there. Faults of the medium are
- * thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
+ * as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are
+ * 32 hex digits. Every method that finds a session renews its time to live, `list` excepted. An expired session is not
+ * there. Faults of the medium are thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
  */
 export interface Store {
   readonly name: string

@@ -1,6 +1,6 @@
 import { sizeOf as elements, type Plan, type StatePiece } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
-import { into, sizeOf, Turns } from '../../turns.ts'
+import { sizeOf, Turns } from '../../turns.ts'
 import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
 import type { Lent, Replica, SavedPiece, SavedState, Start, StepInput, StepOutput } from '../engine.ts'
 import { Lease } from '../lease.ts'
@@ -81,7 +81,7 @@ export class WasmReplica implements Replica {
       const bytes = direct ? this.#arena.bytes(this.#addresses[i] ?? 0, length) : new Uint8Array(length)
       return { dtype, bytes, direct }
     })
-    await saved.through(into(targets.map(({ bytes }) => bytes)))
+    await saved.read(targets.map(({ bytes }) => bytes))
     for (const [i, target] of targets.entries())
       if (!target.direct) await this.#put(i, target, converter, turns)
   }

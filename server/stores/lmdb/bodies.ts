@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Transaction } from 'lmdb'
-import type { Work } from '../../turns.ts'
+import { into, type Work } from '../../turns.ts'
 import { decode } from '../codec.ts'
 import { chunksOf, inMemory, joined, sizeOf } from '../pieces.ts'
 import { Replaced, StateLost, type StoredBody, StoreUnavailable } from '../store.ts'
@@ -136,7 +136,7 @@ export class Bodies {
   /** As it is for readers: a small one is read at once, a large one when it is gone through. */
   async open(transaction: Transaction, place: Place): Promise<StoredBody> {
     const { size, chunks } = place.body
-    if (chunks > 1) return { size, through: (work) => this.#late(place, work) }
+    if (chunks > 1) return { size, read: (pieces) => this.#late(place, into(pieces)) }
     const pieces: Uint8Array[] = []
     await this.#through(transaction, place, (chunk) => pieces.push(new Uint8Array(chunk)))
     return inMemory(pieces)

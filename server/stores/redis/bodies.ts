@@ -1,6 +1,7 @@
-import { Gate, type Work } from '../../turns.ts'
+import { Gate, into } from '../../turns.ts'
 import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
+import { Bulk } from './bulk.ts'
 import type { Caller } from './caller.ts'
 import { bodyKey, sessionKeys, stagedKey } from './keys.ts'
 
@@ -38,10 +39,12 @@ export interface Kept {
 
 export class Bodies {
   readonly #caller: Caller
+  readonly #bulk: Bulk
   readonly #gate = new Gate(IN_FLIGHT, TURN_MS)
 
   constructor(caller: Caller) {
     this.#caller = caller
+    this.#bulk = new Bulk(caller.client)
   }
 
   /**
@@ -110,17 +113,27 @@ export class Bodies {
     }
   }
 
-  /** All bytes of an opened body; throws `StateLost` where some are missing. */
-  async through(what: string, key: string, name: string, { fields, first }: Kept, work: Work): Promise<void> {
-    const size = Number(fields.size)
+  /** Put all bytes of an opened body where these pieces lie; throws `StateLost` where some are missing. */
+  async read(
+    what: string,
+    key: string,
+    name: string,
+    { fields, first }: Kept,
+    pieces: readonly Uint8Array[],
+  ): Promise<void> {
     const chunks = Number(fields.chunks)
+    const targets = [...chunksOf(pieces, CHUNK)]
+    if (sizeOf(pieces) !== Number(fields.size) || targets.length !== chunks)
+      throw new Error(
+        `Cannot ${what}: it has ${fields.size} bytes in ${chunks} chunks, and ${sizeOf(pieces)} were asked for`,
+      )
     const place = (index: number, chunk: Buffer | null | undefined): void => {
-      const expected = Math.min(CHUNK, size - index * CHUNK)
-      if (chunk?.length !== expected) {
-        const found = chunk == null ? 'missing' : `${chunk.length} bytes, expected ${expected}`
+      const target = targets[index] ?? []
+      if (chunk?.length !== sizeOf(target)) {
+        const found = chunk == null ? 'missing' : `${chunk.length} bytes, expected ${sizeOf(target)}`
         throw new StateLost(`Cannot ${what}: chunk ${index} of ${chunks} is ${found}`)
       }
-      work(chunk, index * CHUNK)
+      into(target)(chunk, 0)
     }
     if (chunks > 0) place(0, first)
     let next = 1
@@ -129,18 +142,26 @@ export class Bodies {
       while (next < chunks) {
         const index = next++
         const at = bodyKey(key, name, Math.floor(index / PER_PART))
-        const chunk = await this.#turn(what, () => this.#caller.command(what, 'hget', at, index))
-        // After a fault nothing more is placed: by the end of this, its place may be another's.
-        if (fault === undefined) place(index, chunk as Buffer | null)
+        await this.#turn(what, async () => {
+          if (await this.#bulk.hget(at, index, targets[index] ?? [])) return
+          const chunk = await this.#caller.command(what, 'hget', at, index)
+          // After a fault nothing more is placed: by the end of this, its place may be another's.
+          if (fault === undefined) place(index, chunk as Buffer | null)
+        })
       }
     }
     const lanes = Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, () =>
       lane().catch((error: unknown) => {
         next = chunks
         fault ??= error
+        this.#bulk.close()
       }),
     )
     await Promise.all(lanes)
     if (fault !== undefined) throw fault
+  }
+
+  close(): void {
+    this.#bulk.close()
   }
 }

@@ -104,9 +104,9 @@ export class Reader {
     expectFormat(Number(kept.fields.format), what)
     const body: StoredBody = {
       size: Number(kept.fields.size),
-      through: async (work) => {
+      read: async (pieces) => {
         try {
-          await this.#bodies.through(`read ${what}`, key, name, kept, work)
+          await this.#bodies.read(`read ${what}`, key, name, kept, pieces)
         } catch (error) {
           if (!(error instanceof StateLost) || (await still())) throw error
           throw new Replaced(`Cannot read ${what}: it is not there any more`)

@@ -152,6 +152,7 @@ class RedisStore implements Store {
 
   async close() {
     this.#closings.close()
+    this.#bodies.close()
     this.#caller.close()
   }
 }

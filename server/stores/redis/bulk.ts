@@ -1,0 +1,159 @@
+import { connect, type Socket } from 'node:net'
+import { Redis } from 'ioredis'
+import { into } from '../../turns.ts'
+import { sizeOf } from '../pieces.ts'
+import type { Client } from './client.ts'
+
+/** What is read between two values: the line before the next one, and what comes with it. */
+const WINDOW = 256
+/** A connection that owes a reply for so long is given up. */
+const SILENCE_MS = 3000
+
+interface Asked {
+  /** Where the value is to be, and how much of that came. */
+  readonly pieces: readonly Uint8Array[]
+  readonly size: number
+  at: number
+  readonly resolve: (placed: boolean) => void
+}
+
+/**
+ * Reads large values from the socket to where they are to be. A client of Redis makes each of them a buffer, and before
+ * that one for each piece that the socket gives: copies, and so much memory taken that the engine of JavaScript looks for
+ * garbage all the while. This has a connection of its own, and of the protocol what such replies need; where anything
+ * else comes, it says that nothing was placed, and the caller asks again over its client.
+ */
+export class Bulk {
+  readonly #client: Client
+  readonly #window = Buffer.allocUnsafeSlow(WINDOW)
+  #asked: Asked[] = []
+  #socket: Socket | undefined
+  /** Replies to what was sent before the first question. */
+  #greetings = 0
+  /** What came of a line. */
+  #line = ''
+  /** Whether the value of the first that was asked for is under way. */
+  #inValue = false
+
+  constructor(client: Client) {
+    this.#client = client
+  }
+
+  /** Whether a field is there and its value, which must be of that size, was put where these pieces lie. */
+  hget(key: string, field: number, pieces: readonly Uint8Array[]): Promise<boolean> {
+    this.#socket ??= this.#connect()
+    const socket = this.#socket
+    if (socket === undefined) return Promise.resolve(false)
+    socket.write(command('HGET', key, String(field)))
+    return new Promise((resolve) => {
+      this.#asked.push({ pieces, size: sizeOf(pieces), at: 0, resolve })
+    })
+  }
+
+  /** To where the client is connected now; undefined where that is not one server that is spoken to in plain text. */
+  #connect(): Socket | undefined {
+    if (!(this.#client instanceof Redis)) return undefined
+    const { stream, options } = this.#client
+    const address = 'remoteAddress' in stream && !('encrypted' in stream) ? stream.remoteAddress : undefined
+    if (address === undefined) return undefined
+    const { username, password, db = 0 } = options
+    const greetings = [
+      ...(password ? [command('AUTH', ...(username ? [username] : []), password)] : []),
+      ...(db === 0 ? [] : [command('SELECT', String(db))]),
+    ]
+    const socket: Socket = connect({
+      host: address,
+      port: stream.remotePort ?? 6379,
+      noDelay: true,
+      onread: { buffer: () => this.#next(), callback: (length, from) => this.#read(socket, length, from) },
+    })
+    socket.setTimeout(SILENCE_MS, () => {
+      if (this.#asked.length > 0) socket.destroy()
+    })
+    socket.on('error', () => {}).on('close', () => this.#end(socket))
+    for (const greeting of greetings) socket.write(greeting)
+    this.#greetings = greetings.length
+    return socket
+  }
+
+  /** Where the next read goes: the rest of a piece of the value that is under way, or the window. */
+  #next(): Uint8Array {
+    const [asked] = this.#asked
+    if (!this.#inValue || asked === undefined) return this.#window
+    let end = 0
+    for (const piece of asked.pieces) {
+      end += piece.length
+      if (asked.at < end) return piece.subarray(piece.length - (end - asked.at))
+    }
+    return this.#window
+  }
+
+  /** False where there is no more to come. */
+  #read(socket: Socket, length: number, from: Uint8Array): boolean {
+    if (socket !== this.#socket) return false
+    const inPlace = from.buffer !== this.#window.buffer
+    for (let begin = 0; begin < length; ) {
+      const rest = from.subarray(begin, length)
+      const taken = this.#inValue ? this.#value(rest, inPlace) : this.#head(rest)
+      if (taken === 0) return false
+      begin += taken
+    }
+    return true
+  }
+
+  /** Bytes of a line: `$<size>` before a value, `+OK`, or what makes an end of it. */
+  #head(bytes: Uint8Array): number {
+    const end = bytes.indexOf(10) + 1
+    const part = end === 0 ? bytes : bytes.subarray(0, end)
+    this.#line += Buffer.from(part).toString('latin1')
+    if (end === 0) return part.length
+    const line = this.#line.trimEnd()
+    this.#line = ''
+    const [asked] = this.#asked
+    // An empty one is the end of the value before it.
+    if (line === '') return end
+    if (this.#greetings > 0 && line.startsWith('+')) this.#greetings--
+    else if (line === '$-1') this.#answer(false)
+    else if (line === `$${asked?.size}`) this.#inValue = true
+    else {
+      this.close()
+      return 0
+    }
+    return end
+  }
+
+  #value(bytes: Uint8Array, inPlace: boolean): number {
+    const [asked] = this.#asked
+    if (asked === undefined) return 0
+    const taken = Math.min(bytes.length, asked.size - asked.at)
+    if (!inPlace) into(asked.pieces)(bytes.subarray(0, taken), asked.at)
+    asked.at += taken
+    if (asked.at === asked.size) this.#answer(true)
+    return taken
+  }
+
+  #answer(placed: boolean): void {
+    this.#inValue = false
+    this.#asked.shift()?.resolve(placed)
+  }
+
+  /** Nothing is placed any more. */
+  close(): void {
+    const socket = this.#socket
+    socket?.destroy()
+    if (socket !== undefined) this.#end(socket)
+  }
+
+  #end(socket: Socket): void {
+    if (socket !== this.#socket) return
+    this.#socket = undefined
+    this.#inValue = false
+    this.#line = ''
+    const asked = this.#asked
+    this.#asked = []
+    for (const { resolve } of asked) resolve(false)
+  }
+}
+
+const command = (...words: readonly string[]): string =>
+  `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`

@@ -61,7 +61,7 @@ export class Turns {
   /** The pieces back to back, in memory of their own. */
   async join(pieces: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
     const whole = new Uint8Array(sizeOf(pieces))
-    await this.through(pieces, (slice, at) => whole.set(slice, at))
+    await this.through(pieces, (slice, at) => copy(whole.subarray(at, at + slice.length), slice))
     return whole
   }
 }
@@ -112,6 +112,18 @@ export class Gate {
   }
 }
 
+/** Bytes up to which it does not matter how they are copied. */
+const few = 256
+
+/**
+ * Copy bytes to a place of the same length. `set` moves a word at a time where memory is shared between threads, and a byte
+ * at a time where it is not aligned alike: a quarter as fast as this, which is memcpy.
+ */
+export function copy(target: Uint8Array, source: Uint8Array): void {
+  if (source.length <= few || source.length !== target.length) target.set(source)
+  else Buffer.from(target.buffer, target.byteOffset, target.length).fill(source)
+}
+
 /** Puts slices of what lies back to back where its pieces are to be. */
 export function into(pieces: readonly Uint8Array[]): Work {
   let end = 0
@@ -132,7 +144,7 @@ export function into(pieces: readonly Uint8Array[]): Work {
         throw new RangeError(`There is no place for bytes ${at} to ${at + slice.length} of ${end}`)
       const inPiece = at + done - ((ends[low] ?? 0) - piece.length)
       const part = slice.subarray(done, done + piece.length - inPiece)
-      piece.set(part, inPiece)
+      copy(piece.subarray(inPiece, inPiece + part.length), part)
       done += part.length
     }
   }

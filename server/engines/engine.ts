@@ -19,6 +19,11 @@ export interface StepInput {
   /** The plan to run: any of those that have the state of the one that the replica was opened with. */
   readonly plan: Plan
   readonly gradients: Tensors
+  /**
+   * Where they are in memory that was lent. If nobody else holds it, updates may be written over them: the output holds it
+   * then.
+   */
+  readonly lease?: Lease
   /** Parameters that the client keeps, where the plan needs them. */
   readonly parameters?: Tensors
   readonly loss?: number

@@ -7,6 +7,11 @@ export class Lease {
     this.#give = give
   }
 
+  /** Whether others hold it than whoever asks, who does. */
+  get shared(): boolean {
+    return this.#holders > 1
+  }
+
   hold(): void {
     if (this.#holders === 0) throw new Error('Cannot hold memory that was given back: nobody held it')
     this.#holders++

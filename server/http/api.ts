@@ -27,7 +27,10 @@ export async function guard(api: Server, { access, admission, counters }: Gate):
       )
     const load = admission.enter(tenant.name)
     request.load = load
-    whenClosed(response.raw, () => load.release())
+    whenClosed(response.raw, () => {
+      load.release()
+      request.lease?.release()
+    })
     done()
   })
   if (!access.limits) return

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Problem } from '../../schemas/index.ts'
-import { Turns } from '../turns.ts'
+import { copy, Turns } from '../turns.ts'
 import type { Load } from './admission.ts'
+import { drop } from './garbage.ts'
 import { Inflating } from './inflate.ts'
 import { goOn } from './linger.ts'
 import type { Pace } from './pace.ts'
@@ -13,6 +14,10 @@ export interface BodyTerms {
   readonly limit: number
   readonly load: Load
   readonly pace: Pace
+  /** Memory for a body of an announced length, if there is some that is better than any other. */
+  readonly lend?: (bytes: number) => Uint8Array | undefined
+  /** Told of each part of such a body as it comes, and where in the body it is. */
+  readonly note?: (part: Uint8Array, at: number) => void
 }
 
 /**
@@ -39,20 +44,26 @@ export async function readBody(raw: IncomingMessage, stream: Readable, terms: Bo
 const tooLarge = (how: string, limit: number) =>
   new Problem('body_too_large', `The body ${how} than ${limit} bytes`, { limit })
 
-async function placed(stream: Readable, length: number, { pace }: BodyTerms): Promise<Buffer> {
-  const body = reserve(length)
+async function placed(stream: Readable, length: number, { pace, lend, note }: BodyTerms): Promise<Buffer> {
+  const body = reserve(length, lend)
   let at = 0
   await each(stream, pace, (chunk) => {
-    if (at + chunk.length <= length) body.set(chunk, at)
+    if (at + chunk.length <= length) {
+      copy(body.subarray(at, at + chunk.length), chunk)
+      note?.(chunk, at)
+    }
     at += chunk.length
+    drop(chunk.length)
   })
   if (at === length) return body
   throw new Problem('malformed_body', `The body has ${at} bytes, and its Content-Length says ${length}`)
 }
 
 /** A large one is not touched before it is written to: the system then gives it page by page. */
-function reserve(length: number): Buffer {
+function reserve(length: number, lend: BodyTerms['lend']): Buffer {
   try {
+    const lent = lend?.(length)
+    if (lent !== undefined) return Buffer.from(lent.buffer, lent.byteOffset, lent.length)
     return Buffer.allocUnsafe(length)
   } catch {
     throw new Problem('overloaded', `There is no memory for a body of ${length} bytes now`, {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { type BodyTerms, readBody } from './body.ts'
 import { type Packable, pack, unpack } from './pack.ts'
+import { Payload } from './payload.ts'
 import { checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
 import type { Server } from './services.ts'
@@ -13,12 +14,30 @@ export const msgpackTypes = ['application/msgpack', 'application/x-msgpack', 'ap
 /** JSON is decoded in one go and has no tensors: the largest names those of a session. */
 const jsonLimit = 2 ** 24
 
+/** From here on it matters where the bytes of a body are. */
+const large = 2 ** 20
+
+/** Memory for a body; given back with the answer, unless the request has handed it on. */
+function lentFor(request: FastifyRequest, bytes: number): Uint8Array | undefined {
+  const lent = bytes < large ? undefined : request.routeOptions.config.lend?.(request, bytes)
+  if (lent === undefined) return undefined
+  request.lease = lent.lease
+  return lent.bytes
+}
+
 /** Read bodies by their Content-Type: msgpack and JSON, but no JSON where tensors come, and files where routes take one. */
 export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(msgpackTypes, async (request: FastifyRequest, stream: IncomingMessage) => {
     if (request.is404) return undefined
-    const bytes = await readBody(request.raw, stream, { ...terms, load: request.load })
+    const payload = new Payload()
+    const bytes = await readBody(request.raw, stream, {
+      ...terms,
+      load: request.load,
+      lend: (bytes) => lentFor(request, bytes),
+      note: (part, at) => payload.note(part, at),
+    })
+    request.fed = payload.of(bytes)
     if (bytes.length > 0) checkPlain(bytes)
     return decode(bytes, 'msgpack', unpack)
   })

@@ -16,6 +16,23 @@ export function checkPlain(bytes: Uint8Array): void {
   if (scan.at !== bytes.length) throw scan.malformed(`${bytes.length - scan.at} bytes follow the value`)
 }
 
+/** Where in a body, of which these bytes have come, a byte string lies that goes on beyond them. */
+export function openBin(bytes: Uint8Array): { readonly begin: number; readonly end: number } | undefined {
+  const scan = new Scan(bytes)
+  try {
+    for (let left = scan.entries(); left > 0; left--) {
+      scan.value(1)
+      const begin = scan.binAt()
+      if (begin !== undefined && begin.end > bytes.length) return begin
+      scan.value(1)
+    }
+  } catch (error) {
+    // What is wrong with it is said when all of it is there.
+    if (!(error instanceof Problem)) throw error
+  }
+  return undefined
+}
+
 class Scan {
   at = 0
   readonly #bytes: Uint8Array
@@ -52,6 +69,22 @@ class Scan {
     throw this.malformed(
       `type 0x${type.toString(16)} is an extension or none, and only plain types are taken`,
     )
+  }
+
+  /** How many entries a map has that begins here: none where it is none. */
+  entries(): number {
+    const type = this.#unsigned(1)
+    if (type === 0xde || type === 0xdf) return this.#unsigned(type === 0xde ? 2 : 4)
+    return (type & 0xf0) === 0x80 ? type & 0x0f : 0
+  }
+
+  /** Where the bytes of a byte string are that begins here. */
+  binAt(): { readonly begin: number; readonly end: number } | undefined {
+    const size = lengthSize.get(this.#bytes[this.at] ?? 0)
+    const begin = this.at + 1 + (size ?? 0)
+    if (size === undefined || begin > this.#bytes.length) return undefined
+    const view = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
+    return { begin, end: begin + view.readUIntBE(this.at + 1, size) }
   }
 
   #unsigned(size: number): number {

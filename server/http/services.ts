@@ -1,7 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ErrorCode } from '../../schemas/index.ts'
-import type { Engine } from '../engines/engine.ts'
+import type { Engine, Lent } from '../engines/engine.ts'
+import type { Fed } from '../sessions/journal.ts'
 import type { Programs } from '../sessions/program.ts'
 import type { Registry } from '../sessions/registry.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -20,6 +21,8 @@ declare module 'fastify' {
     binary?: boolean
     /** The body is a safetensors file. */
     file?: boolean
+    /** Memory for a large body, where there is some that is better than any other. */
+    lend?(request: FastifyRequest, bytes: number): Lent | undefined
     /** About the whole server: for operators. */
     operator?: boolean
   }
@@ -27,6 +30,10 @@ declare module 'fastify' {
     timing: Timing
     tenant: Tenant
     load: Load
+    /** Of memory that its body is in, until it is handed on. */
+    lease: Lent['lease'] | undefined
+    /** What of its body was hashed as it came. */
+    fed: Fed | undefined
     /** Code of the problem that it was answered with. */
     problem: ErrorCode | undefined
   }

@@ -67,3 +67,9 @@ function checkAsynchronous({ step, base, want }: StepRequest, { staleness }: Spe
   if (want?.of === 'updates')
     throw invalid('want/of', 'With workers: 0 the reply is the parameters: leave want.of out')
 }
+
+/** With tensors in memory of their own: a session made anew may have other workers than the one that lent for it. */
+export function detached(event: ContributionEvent): ContributionEvent {
+  const { gradients } = event
+  return { ...event, gradients: { ...gradients, parts: gradients.parts.map((part) => new Uint8Array(part)) } }
+}

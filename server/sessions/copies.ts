@@ -1,4 +1,5 @@
 import { Problem } from '../../schemas/index.ts'
+import type { Lent } from '../engines/engine.ts'
 import { type Appended, type Head, StateLost, type StoredSession } from '../stores/store.ts'
 import { sizeOf } from '../turns.ts'
 import { bodyOf, type Event } from './journal.ts'
@@ -50,6 +51,11 @@ export class Copies {
       await this.drop(key)
     }
     throw notFound(key)
+  }
+
+  /** Memory for the body of a step, where there is a copy and its engine has some. */
+  lend(key: string, bytes: number): Lent | undefined {
+    return this.#residents.get(key)?.lend(bytes)
   }
 
   async #checked<C>(

@@ -1,7 +1,7 @@
 import type { Dtype } from '../../schemas/index.ts'
 import { declaredIn } from '../compiler/plan.ts'
 import { Converter } from '../engines/dtypes.ts'
-import type { Engine, Replica, SavedPiece, StepOutput, Want } from '../engines/engine.ts'
+import type { Engine, Lent, Replica, SavedPiece, StepOutput, Want } from '../engines/engine.ts'
 import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
 import { sizeOf } from '../turns.ts'
 import { type Aggregate, aggregate, stalenessWeight } from './aggregate.ts'
@@ -222,13 +222,14 @@ export class Live {
 
   async #step(
     to: Position,
-    event: Aggregate & Told & Pick<StepEvent, 'parameters'>,
+    event: Aggregate & Told & Pick<StepEvent, 'parameters' | 'lease'>,
     ask: Ask | undefined,
   ): Promise<void> {
     this.#forget()
     const output = await this.#replicaOrThrow().step({
       plan: ask?.stats || event.measure ? this.program.measured : this.program.plan,
       gradients: event.gradients,
+      ...(event.lease === undefined ? {} : { lease: event.lease }),
       ...(event.parameters === undefined ? {} : { parameters: event.parameters }),
       ...(event.loss === undefined ? {} : { loss: event.loss }),
       options: this.options,
@@ -292,14 +293,18 @@ export class Live {
     if (of === 'eval') {
       const { evaluated: plan } = this.program
       const gradients = { dtype: 'F32', parts: [] } as const
-      const want = { dtype, of: 'updates' } as const
-      return replica.step({ plan, gradients, options: this.options, want })
+      return replica.step({ plan, gradients, options: this.options, want: { dtype, of: 'updates' } })
     }
     const kept = await replica.save('params')
     const converter = new Converter()
     const parts: Uint8Array[] = []
     for (const piece of kept) parts.push(await converter.convert(piece, dtype))
     return { parts }
+  }
+
+  /** Memory for the body of a step: none where several give to one, for then it is needed for longer. */
+  lend(bytes: number): Lent | undefined {
+    return this.spec.workers === 1 ? this.#replica?.lend?.(bytes) : undefined
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,17 @@
-import type { Engine } from '../engines/engine.ts'
+import type { Engine, Lent } from '../engines/engine.ts'
 import type { Appended, NewEntry, Store } from '../stores/store.ts'
 import { type Event, writeEvent } from './journal.ts'
 
 /** On what terms the store takes an entry; without any it takes it, and it makes no step. */
 export type Terms = Partial<Pick<NewEntry, 'after' | 'atMost' | 'advance' | 'round' | 'once'>>
+
+/** How long a store that failed may yet read what it was given, in milliseconds: until then it is not another's. */
+const lingering = 60_000
+
+function linger(lease: Lent['lease']): void {
+  lease.hold()
+  setTimeout(() => lease.release(), lingering).unref()
+}
 
 export interface LogOptions {
   readonly engine: Engine
@@ -27,6 +35,20 @@ export class Log {
   ): Promise<Appended> {
     const { engine, random, store } = this.#options
     const written = writeEvent(event, engine.numerics)
-    return store.append(key, { advance: undefined, ...terms, ...written, id: random(), incarnation })
+    const lease = 'lease' in event ? event.lease : undefined
+    try {
+      const lent = lease === undefined ? {} : { lease }
+      return await store.append(key, {
+        advance: undefined,
+        ...terms,
+        ...written,
+        ...lent,
+        id: random(),
+        incarnation,
+      })
+    } catch (error) {
+      if (lease !== undefined) linger(lease)
+      throw error
+    }
   }
 }

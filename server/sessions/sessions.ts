@@ -7,14 +7,14 @@ import {
 } from '../../schemas/index.ts'
 import { locateHyperparams } from '../chains/index.ts'
 import { printPlan, printRows } from '../compiler/print.ts'
-import type { StepOutput } from '../engines/engine.ts'
+import type { Lent, StepOutput } from '../engines/engine.ts'
 import { contribute } from './asynchronous.ts'
 import { readBuffer } from './buffers.ts'
-import { checkAlone, prepareContribution } from './contributing.ts'
+import { checkAlone, detached, prepareContribution } from './contributing.ts'
 import { Copies, type CopiesOptions } from './copies.ts'
 import { describe } from './describing.ts'
 import type { Past } from './history.ts'
-import { digest, type Event, type StepEvent } from './journal.ts'
+import { type ContributionEvent, digest, type Event, type Fed, type StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
 import { Log } from './log.ts'
 import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
@@ -37,6 +37,19 @@ export interface SessionsOptions extends CopiesOptions {
   readonly queueLimit: number
   /** A new id: 32 hex digits. */
   readonly random: () => string
+}
+
+/** What comes with a request for a step. */
+export interface Asking {
+  readonly lap?: Lap
+  /** Whether somebody still waits for the reply when its turn has come. */
+  readonly wanted?: () => boolean
+  /** Told that the request waits for other workers: what it holds up meanwhile may be what they need. */
+  readonly waits?: () => void
+  /** Where its body is in memory that was lent for it. */
+  readonly lease?: Lent['lease'] | undefined
+  /** What was hashed of it as it came. */
+  readonly fed?: Fed | undefined
 }
 
 /** A file in pieces. Where they have a lease, that is the caller's to release. */
@@ -115,16 +128,24 @@ export class Sessions {
     })
   }
 
-  /**
-   * @param wanted whether somebody still waits for the reply when its turn has come
-   * @param waits told that the request waits for other workers: what it holds up meanwhile may be what they need
-   */
-  async step(
+  /** Memory to read the body of a step into: where its tensors are then they need not be copied for the engine. */
+  lend(key: string, bytes: number): Lent | undefined {
+    return this.#copies.lend(key, bytes)
+  }
+
+  /** Take a step. A lease that comes with it is released here. */
+  async step(key: string, request: StepRequest, asking: Asking = {}): Promise<StepResult> {
+    try {
+      return await this.#step(key, request, asking)
+    } finally {
+      asking.lease?.release()
+    }
+  }
+
+  async #step(
     key: string,
     request: StepRequest,
-    lap: Lap,
-    wanted: () => boolean = () => true,
-    waits: () => void = () => {},
+    { lap = () => {}, wanted = () => true, waits = () => {}, lease, fed }: Asking,
   ): Promise<StepResult> {
     const taken = await this.#queues.run<StepResult | Pending>(key, async () => {
       if (!wanted()) throw gaveUp()
@@ -134,10 +155,16 @@ export class Sessions {
         (live) => this.#check(live, request),
         (live, { event, ask }) => {
           lap('decode')
-          const { step, seq, wait_ms: wait = defaultWait } = request
-          if (event.kind === 'step') return this.#take(live, step, event, ask, lap)
-          if (step !== undefined) return this.#rounds.join(live, { step, event, ask, wait }, lap)
-          return contribute(live, { event, seq, ask }, { log: this.#log, copies: this.#copies }, lap)
+          if (event.kind === 'contribution')
+            return this.#contribute(live, request, lease === undefined ? event : detached(event), ask, lap)
+          return this.#take(
+            live,
+            request.step,
+            lease === undefined ? event : { ...event, lease },
+            ask,
+            lap,
+            fed,
+          )
         },
       )
     })
@@ -146,6 +173,17 @@ export class Sessions {
     const result = await taken.pending
     lap('wait')
     return result
+  }
+
+  #contribute(
+    live: Live,
+    { step, seq, wait_ms: wait = defaultWait }: StepRequest,
+    event: ContributionEvent,
+    ask: Ask,
+    lap: Lap,
+  ): Promise<StepResult | Pending | undefined> {
+    if (step !== undefined) return this.#rounds.join(live, { step, event, ask, wait }, lap)
+    return contribute(live, { event, seq, ask }, { log: this.#log, copies: this.#copies }, lap)
   }
 
   /** All that can be wrong with a step, found before anything is written. */
@@ -172,9 +210,10 @@ export class Sessions {
     sent: StepEvent,
     ask: Ask,
     lap: Lap,
+    fed?: Fed,
   ): Promise<StepResult | undefined> {
     const event = await onlyRows(sent, live.spec.tensors)
-    const own = await digest(event)
+    const own = await digest(event, fed)
     const after = step === undefined ? {} : { after: step - 1 }
     const appended = await this.#log.append(live, event, { ...after, advance: { digest: own } })
     lap('commit')

@@ -5,6 +5,7 @@ import type {
   Appended,
   Entry,
   Head,
+  Hold,
   Known,
   NewEntry,
   NewSnapshot,
@@ -15,9 +16,12 @@ import type {
 import { Watchers } from './watchers.ts'
 
 /** With its body in the pieces that it came in: those who append give them away. */
-type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & { readonly body: readonly Uint8Array[] }
+type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & {
+  readonly body: readonly Uint8Array[]
+  readonly lease?: Hold | undefined
+}
 
-const lent = <T extends Entry | Snapshot>({ body, ...rest }: Kept<T>) => ({
+const lent = <T extends Entry | Snapshot>({ body, lease: _, ...rest }: Kept<T>) => ({
   ...rest,
   meta: copy(rest.meta),
   body: inMemory(body),
@@ -47,6 +51,12 @@ const membersOf = ({ head: { step }, rounds, known }: Session): Members => ({
   count: () => known.size,
 })
 
+/** Drop entries, by default all. */
+function drop(session: Session, upTo = Number.POSITIVE_INFINITY): void {
+  for (const { seq, lease } of session.entries) if (seq <= upTo) lease?.release()
+  session.entries = session.entries.filter(({ seq }) => seq > upTo)
+}
+
 const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 /** Keys in order after the cursor: a page ends where the next one starts, whatever happens in between. */
@@ -75,7 +85,7 @@ class MemoryStore implements Store {
     if (session === undefined) return undefined
     const now = this.#now()
     if (session.expires <= now) {
-      this.#sessions.delete(key)
+      this.#forget(key, session)
       return undefined
     }
     session.expires = now + session.ttl
@@ -114,7 +124,12 @@ class MemoryStore implements Store {
 
   #sweep(): void {
     const now = this.#now()
-    for (const [key, { expires }] of this.#sessions) if (expires <= now) this.#sessions.delete(key)
+    for (const [key, session] of this.#sessions) if (session.expires <= now) this.#forget(key, session)
+  }
+
+  #forget(key: string, session: Session): boolean {
+    drop(session)
+    return this.#sessions.delete(key)
   }
 
   async get(key: string) {
@@ -131,7 +146,8 @@ class MemoryStore implements Store {
   }
 
   async delete(key: string) {
-    return this.#use(key) !== undefined && this.#sessions.delete(key)
+    const session = this.#use(key)
+    return session !== undefined && this.#forget(key, session)
   }
 
   async list(prefix: string, limit: number, cursor?: string) {
@@ -154,17 +170,19 @@ class MemoryStore implements Store {
   }
 
   #take(session: Session, entry: NewEntry, advances: boolean): void {
-    const { id, meta, body, advance, round, once, restores } = entry
+    const { id, meta, body, lease, advance, round, once, restores } = entry
     const { head } = session
     const digest = advance?.digest ?? ''
     if (round !== undefined && 'member' in round) session.rounds.open.set(round.member, digest)
     if (once !== undefined) session.known.set(once.member, { seq: once.seq, digest })
     const seq = head.seq + 1
     const step = restores ?? head.step + (advances ? 1 : 0)
-    if (restores === undefined) session.entries.push({ seq, id, previous: head.id, step, meta, body })
-    else {
+    if (restores === undefined) {
+      lease?.hold()
+      session.entries.push({ seq, id, previous: head.id, step, meta, body, lease })
+    } else {
       session.snapshot = { seq, id, meta, body }
-      session.entries = []
+      drop(session)
       session.rounds = { open: new Map(), closed: new Map() }
     }
     session.previous = head.id
@@ -206,7 +224,7 @@ class MemoryStore implements Store {
           : session.entries.find((entry) => entry.seq === seq)?.id
     if (known !== id) return false
     session.snapshot = { seq, id, meta, body }
-    session.entries = session.entries.filter((entry) => entry.seq > seq)
+    drop(session, seq)
     return true
   }
 
@@ -230,7 +248,7 @@ class MemoryStore implements Store {
   async ping() {}
 
   async close() {
-    this.#sessions.clear()
+    for (const [key, session] of this.#sessions) this.#forget(key, session)
     this.#values.clear()
   }
 }

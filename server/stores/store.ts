@@ -67,6 +67,8 @@ export interface NewEntry {
   readonly meta: Uint8Array
   /** The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. */
   readonly body: readonly Uint8Array[]
+  /** Where the body is lent: a store that needs it for longer than until it has answered holds it meanwhile. */
+  readonly lease?: Hold
   /** The session that this entry is for, as it was when the request was checked. */
   readonly incarnation: string
   /** The step that the session must be at for the entry to be taken: any when absent. */
@@ -129,6 +131,12 @@ export interface Snapshot {
   readonly body: StoredBody
 }
 
+/** Memory that is given back when nobody holds it any more. */
+export interface Hold {
+  hold(): void
+  release(): void
+}
+
 export interface NewSnapshot extends Omit<Snapshot, 'body'> {
   readonly incarnation: string
   readonly body: readonly Uint8Array[]
@@ -141,8 +149,8 @@ export interface Page {
 }
 
 /**
- * Meta and body of entries and snapshots are given away: whoever gave them changes them no more, and a store may keep them
- * as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are
+ * Meta and body of entries and snapshots are given away, unless they are lent: whoever gave them changes them no more, and a
+ * store may keep them as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are
  * 32 hex digits. Every method that finds a session renews its time to live, `list` excepted. An expired session is not
  * there. Faults of the medium are thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
  */

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { Packr } from 'msgpackr'
 import type { Config } from '../../server/config.ts'
 import { Arena } from '../../server/engines/wasm/arena.ts'
-import { TestApp } from '../app.ts'
+import { inFolder, TestApp } from '../app.ts'
 
 const packr = new Packr({ useRecords: false })
 
@@ -134,13 +134,16 @@ async function serving(
   work: (service: Service) => Promise<void>,
   config: Partial<Config> = {},
 ): Promise<void> {
-  const service = await Service.start({ engine: 'wasm', ...config })
-  try {
-    await service.open('a')
-    await work(service)
-  } finally {
-    await service.close()
-  }
+  // A store that keeps nothing in memory: what is taken is state and replies, in whose place the gradients came.
+  await inFolder(async (folder) => {
+    const service = await Service.start({ engine: 'wasm', store: `lmdb:${folder}`, ...config })
+    try {
+      await service.open('a')
+      await work(service)
+    } finally {
+      await service.close()
+    }
+  })
   await settles(0)
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { OpenRequest, StepRequest } from '../../schemas/index.ts'
 import { openStore } from '../../server/stores/index.ts'
 import { f32, floats } from '../app.ts'
-import { bytes, collected, lap, large, sessionsOn, small } from './setup.ts'
+import { bytes, collected, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 const zeros = f32(0, 0, 0)
@@ -14,7 +14,7 @@ async function start(more: Partial<OpenRequest> = {}, budget = large) {
   const servers = [sessionsOn({ store, budget }), sessionsOn({ store, budget })] as const
   for (const server of servers) await server.open(key, { ...spec, ...more })
   const at = (i: number) => servers[i % 2 === 0 ? 0 : 1]
-  const step = (i: number, request: StepRequest) => at(i).step(key, request, lap)
+  const step = (i: number, request: StepRequest) => at(i).step(key, request)
   return { store, at, step }
 }
 

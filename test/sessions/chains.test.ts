@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import { f32 } from '../app.ts'
-import { bytes, lap, large, sessionsOn, small } from './setup.ts'
+import { bytes, large, sessionsOn, small } from './setup.ts'
 
 // State of every kind comes through snapshots: of the session, of tensors, of axes, of elements, in BF16, random keys.
 
@@ -34,7 +34,7 @@ const open = (sessions: Sessions, chain: string) => sessions.open(key, { chain, 
 
 async function take(sessions: Sessions, step: number): Promise<Buffer> {
   const request = { step, grads: values(step), value: 5 + Math.sin(step), want: { of: 'params' } } as const
-  return bytes(await sessions.step(key, request, lap))
+  return bytes(await sessions.step(key, request))
 }
 
 for (const chain of chains) {

@@ -5,7 +5,7 @@ import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
-import { altered, bytes, lap, large, sessionsOn, small } from './setup.ts'
+import { altered, bytes, large, sessionsOn, small } from './setup.ts'
 
 const chain = 'chain(clip(1.0), centralize(), adamw(1e-3))'
 const tensors = [
@@ -17,7 +17,7 @@ const gradients = (step: number) => f32(...Array.from({ length: 16 }, (_, i) => 
 const key = 'public/run'
 const open = (sessions: Sessions, id = key) => sessions.open(id, { chain, tensors, params })
 const step = (sessions: Sessions, n: number, id = key) =>
-  sessions.step(id, { step: n, grads: gradients(n), want: { of: 'params' } }, lap)
+  sessions.step(id, { step: n, grads: gradients(n), want: { of: 'params' } })
 
 async function undisturbed(steps: number): Promise<Buffer[]> {
   const sessions = sessionsOn({ store: await openStore('memory:'), budget: large })
@@ -184,11 +184,7 @@ test('a copy of a session that was made again otherwise refuses nothing that the
   await step(one, 1)
   await two.delete(key)
   await two.open(key, { chain: 'sgd(1.0)', tensors: [{ name: 'v', shape: [2] }] })
-  const { output } = await one.step(
-    key,
-    { step: 1, grads: f32(1, 2), hyperparams: { learning_rate: 2 } },
-    lap,
-  )
+  const { output } = await one.step(key, { step: 1, grads: f32(1, 2), hyperparams: { learning_rate: 2 } })
   assert.deepEqual(Buffer.concat(output.parts ?? []), Buffer.from(f32(-2, -4)))
 })
 

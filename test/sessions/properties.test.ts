@@ -6,7 +6,7 @@ import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import { f32 } from '../app.ts'
 import { rows } from '../engines/calls.ts'
-import { bytes, lap, large, sessionsOn, small } from './setup.ts'
+import { bytes, large, sessionsOn, small } from './setup.ts'
 
 // What holds for sessions of every entry of the catalogue, to the byte.
 
@@ -31,7 +31,7 @@ const open = (sessions: Sessions, chain: string) => sessions.open(key, { chain, 
 
 async function take(sessions: Sessions, step: number): Promise<Buffer> {
   const request = { step, grads: values(step), value: 5 + Math.sin(step), want: { of: 'params' } } as const
-  return bytes(await sessions.step(key, request, lap))
+  return bytes(await sessions.step(key, request))
 }
 
 for (const engine of [referenceEngine(), wasm]) {

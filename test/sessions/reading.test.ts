@@ -5,7 +5,7 @@ import { ahead } from '../../server/sessions/ahead.ts'
 import { openStore } from '../../server/stores/index.ts'
 import { StoreUnavailable } from '../../server/stores/store.ts'
 import { inFolder } from '../app.ts'
-import { altered, bytes, lap, large, sessionsOn, small } from './setup.ts'
+import { altered, bytes, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 // Beyond what is copied, and into more than one chunk of a store.
@@ -30,7 +30,7 @@ for (const url of ['memory:', 'lmdb:']) {
         for (const sessions of [whole, server])
           assert.equal((await sessions.describe(key)).step, step - 1, 'what it is told by')
         const [expected, found] = await Promise.all(
-          [whole, server].map((sessions) => sessions.step(key, { step, grads: values(step) }, lap)),
+          [whole, server].map((sessions) => sessions.step(key, { step, grads: values(step) })),
         )
         assert.ok(expected && found && bytes(expected).equals(bytes(found)), `step ${step}`)
         for (const { output } of [expected, found]) output.lease?.release()
@@ -49,8 +49,7 @@ test('a session that could not be read leaves no memory behind', async () => {
   const store = await openStore('memory:')
   const first = sessionsOn({ store, engine, budget: large })
   await first.open(key, { chain: 'adam(0.1)', tensors: [{ name: 'w', shape }] })
-  for (const step of [1, 2, 3])
-    (await first.step(key, { step, grads: values(step) }, lap)).output.lease?.release()
+  for (const step of [1, 2, 3]) (await first.step(key, { step, grads: values(step) })).output.lease?.release()
   await first.close()
   assert.equal(engine.memoryBytes?.(), 0)
   const broken = altered(store, {

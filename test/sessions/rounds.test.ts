@@ -6,7 +6,7 @@ import type { StepResult } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32, floats } from '../app.ts'
-import { bytes, collected, lap, large, sessionsOn, small } from './setup.ts'
+import { bytes, collected, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 const tensors = [
@@ -40,7 +40,7 @@ async function start(request: OpenRequest, count = 2, budget = large, store?: St
     assert.ok(server)
     return server
   }
-  const step = (i: number, request: StepRequest) => at(i).step(key, request, lap)
+  const step = (i: number, request: StepRequest) => at(i).step(key, request)
   return { store: own, servers, at, step }
 }
 
@@ -64,7 +64,7 @@ test('three workers over two servers take steps as one that sends the mean, whoe
         assert.deepEqual(bytes(result), expected[n - 1], `step ${n}`)
       }
       // A server that knows nothing yet makes the reply again.
-      const again = await sessionsOn({ store, budget }).step(key, offer(n, 'a'), lap)
+      const again = await sessionsOn({ store, budget }).step(key, offer(n, 'a'))
       assert.deepEqual([again.replayed, again.counted], [true, true])
       assert.deepEqual(bytes(again), expected[n - 1])
       const entries = await collected(store.entries(key, 0))
@@ -139,7 +139,7 @@ test('a worker that dies holds up the others for the deadline and no longer; lat
       assert.deepEqual([late.step, late.counted, late.replayed], [n, false, false])
       assert.deepEqual(bytes(late), expected[n - 1])
     }
-    const again = await sessionsOn({ store }).step(key, offer(n, 'b'), lap)
+    const again = await sessionsOn({ store }).step(key, offer(n, 'b'))
     assert.deepEqual([again.counted, bytes(again)], [true, expected[n - 1]])
   }
   await assert.rejects(step(0, offer(2, 'c')), { code: 'step_past' })

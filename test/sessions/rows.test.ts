@@ -46,7 +46,7 @@ function gradients(step: number) {
 }
 
 const step = (sessions: Sessions, n: number) =>
-  sessions.step(key, { step: n, grads: gradients(n), want: { of: 'params' } }, () => {})
+  sessions.step(key, { step: n, grads: gradients(n), want: { of: 'params' } })
 const bytes = ({ output: { parts = [] } }: StepResult) => Buffer.concat(parts)
 
 for (const [name, make] of [
@@ -84,7 +84,7 @@ test('a retry with other rows, or the same in another order, is another step', a
   await sessions.open(key, { chain: 'sgd(0.1)', tensors })
   const kernel = f32(1, 2, 3)
   const send = (rows: Uint8Array, data = f32(1, 2, 3, 4, 5, 6, 7, 8)) =>
-    sessions.step(key, { step: 1, grads: { kernel, embedding: { rows, data } } }, () => {})
+    sessions.step(key, { step: 1, grads: { kernel, embedding: { rows, data } } })
   await send(i32(1, 4))
   assert.equal((await send(i32(1, 4))).replayed, true)
   for (const rows of [i32(4, 1), i32(1, 5)]) await assert.rejects(send(rows), { code: 'step_conflict' })
@@ -105,7 +105,7 @@ test('parameters that the client keeps come whole or as the same rows', async ()
     const sessions = sessionsOn(await openStore('memory:'), large, engine)
     await sessions.open(key, { chain: 'adamw(0.1)', tensors })
     const grads = { embedding: { rows, data: f32(1, 2, 3, 4, 5, 6, 7, 8) }, kernel: f32(1, 2, 3) }
-    const result = await sessions.step(key, { step: 1, grads, params: given }, () => {})
+    const result = await sessions.step(key, { step: 1, grads, params: given })
     assert.deepEqual(
       result.output.parts?.map(({ length }) => length),
       [32, 12],

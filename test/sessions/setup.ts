@@ -46,7 +46,6 @@ export const altered = (store: Store, own: Partial<Store>): Store =>
     },
   })
 
-export const lap = (): void => {}
 export const bytes = ({ output: { parts = [] } }: StepResult): Buffer => Buffer.concat(parts)
 
 export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -5,7 +5,7 @@ import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { f32 } from '../app.ts'
 import { seeded } from '../chains/random.ts'
-import { altered, bytes, collected, lap, large, sessionsOn, small } from './setup.ts'
+import { altered, bytes, collected, large, sessionsOn, small } from './setup.ts'
 
 const key = 'public/run'
 const spec = {
@@ -20,7 +20,7 @@ const gradients = (n: number) => f32(...Array.from({ length: 16 }, (_, i) => Mat
 const request = (n: number) => ({ step: n, grads: gradients(n), want: { of: 'params' } as const })
 
 type Server = ReturnType<typeof sessionsOn>
-const step = async (server: Server, n: number, id = key) => bytes(await server.step(id, request(n), lap))
+const step = async (server: Server, n: number, id = key) => bytes(await server.step(id, request(n)))
 const state = async (server: Server, id = key) => Buffer.concat((await server.state.read(id)).file)
 
 async function undisturbed(steps: number): Promise<Buffer[]> {
@@ -121,7 +121,7 @@ test('a session that is made from state takes no step without it, also where its
     const { params, ...rest } = spec
     await server.open(key, keeps ? spec : { ...rest, chain: 'adam(1e-3)' })
     const send = (n: number, id: string) =>
-      server.step(id, keeps ? request(n) : { step: n, grads: gradients(n) }, lap)
+      server.step(id, keeps ? request(n) : { step: n, grads: gradients(n) })
     for (const n of [1, 2]) await send(n, key)
     const file = await state(server)
     const dead = sessionsOn({ store: dying(store) })
@@ -147,7 +147,7 @@ test('history is the same on every server, also after snapshots', async () => {
   for (let n = 1; n <= 20; n++) {
     const stats = n % 3 === 0
     const want = { of: 'params', stats } as const
-    await servers[n % 2]?.step(key, { step: n, grads: gradients(n), want }, lap)
+    await servers[n % 2]?.step(key, { step: n, grads: gradients(n), want })
     if (n % 4 === 0) await servers[1].change(key, { hyperparams: { learning_rate: n / 1000 } })
     const [one, two] = [await servers[0].history(key, 0), await servers[1].history(key, 0)]
     assert.deepEqual(one, two)
@@ -164,7 +164,7 @@ test('who waits for other workers hears that the round is gone', async () => {
   const servers = [sessionsOn({ store }), sessionsOn({ store })] as const
   await servers[0].open(key, { ...spec, workers: 2 })
   const offer = (n: number, worker: string, server: Server = servers[0]) =>
-    server.step(key, { ...request(n), worker, wait_ms: 20_000 }, lap)
+    server.step(key, { ...request(n), worker, wait_ms: 20_000 })
   const both = async (n: number) => {
     const results = await Promise.all([offer(n, 'a'), offer(n, 'b', servers[1])])
     return results.map((result) => result.step)

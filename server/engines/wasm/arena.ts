@@ -10,6 +10,13 @@ interface Range {
   readonly size: number
 }
 
+/** The arena that a session lives in has no room for a step. */
+export class OutOfArena extends Error {
+  constructor(bytes: number) {
+    super(`Cannot take ${bytes} bytes more for a step: a session and its buffers fit in 4 GiB on this engine`)
+  }
+}
+
 let made = 0
 
 /** One WebAssembly memory of at most 4 GiB, shared with worker threads, given out in ranges. */

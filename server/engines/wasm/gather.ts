@@ -1,11 +1,10 @@
 import type { Plan } from '../../compiler/plan.ts'
 import { type Rows, rowsOf } from '../../compiler/rows.ts'
 import { bytesOf } from '../dtypes.ts'
-import type { Arena } from './arena.ts'
+import { type Arena, OutOfArena } from './arena.ts'
 import { Code, encodeModule } from './encoder.ts'
 import type { Modules } from './modules.ts'
 import { split } from './routines/bench.ts'
-import { OutOfArena } from './run.ts'
 import { typeOf } from './state.ts'
 import type { Task, Threads } from './threads.ts'
 

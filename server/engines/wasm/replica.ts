@@ -1,15 +1,15 @@
 import { sizeOf as elements, type Plan, type StatePiece } from '../../compiler/plan.ts'
 import { initial, Scalars } from '../../compiler/scalars.ts'
-import { sizeOf, Turns } from '../../turns.ts'
+import { copy, sizeOf, Turns } from '../../turns.ts'
 import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
 import type { Lent, Replica, SavedPiece, SavedState, Start, StepInput, StepOutput } from '../engine.ts'
 import { Lease } from '../lease.ts'
-import type { Arena } from './arena.ts'
+import { type Arena, OutOfArena } from './arena.ts'
 import type { Format } from './formats.ts'
 import { RowState } from './gather.ts'
 import { Kept } from './kept.ts'
 import type { WasmPrograms } from './program.ts'
-import { OutOfArena, Run } from './run.ts'
+import { Run } from './run.ts'
 import { typeOf } from './state.ts'
 import type { Threads } from './threads.ts'
 
@@ -109,7 +109,7 @@ export class WasmReplica implements Replica {
     const dtype = typeOf(piece)
     const bytes = this.#arena.bytes(at, piece.size * bytesOf[dtype])
     if (typeof value !== 'number') {
-      await turns.through([value], (slice, begin) => bytes.set(slice, begin))
+      await turns.through([value], (slice, begin) => copy(bytes.subarray(begin, begin + slice.length), slice))
       return
     }
     const one = narrow(Float64Array.of(value), dtype)
@@ -120,7 +120,7 @@ export class WasmReplica implements Replica {
   }
 
   async step(input: StepInput): Promise<StepOutput> {
-    const { plan, options, loss = Number.NaN, want, gradients, parameters } = input
+    const { plan, options, loss = Number.NaN, want, gradients, parameters, lease } = input
     const wanted = want?.of === 'updates' ? (want.dtype as Format) : undefined
     const program = this.#programs.of(plan, {
       gradient: gradients.dtype as Format,
@@ -135,9 +135,10 @@ export class WasmReplica implements Replica {
     const run = keeps ? this.#kept.begin(program, scalars, make) : make()
     try {
       await state?.gather(this.#programs.modules, this.#threads)
-      await run.place('gradient', gradients)
+      const lent = await run.place('gradient', gradients)
       if (parameters !== undefined) await run.place('parameter', parameters)
-      if (wanted !== undefined) run.reserveUpdates(wanted, gradients.dtype as Format)
+      const mayOverwrite = !lent || lease?.shared === false
+      const over = wanted !== undefined && run.reserveUpdates(wanted, gradients.dtype as Format, mayOverwrite)
       for (const [group, rows] of program.rowArrays.entries()) run.reserveRows(group, rows.length)
       run.reserveTemporaries()
       for (const [index, passes] of program.stages.entries()) {
@@ -150,6 +151,10 @@ export class WasmReplica implements Replica {
       this.#scalars = scalars.commit()
       const shown = new Map([...plan.exposed].map(([name, x]) => [name, scalars.get(x, 0)]))
       if (want === undefined) return { scalars: shown }
+      if (over && lent && lease !== undefined) {
+        lease.hold()
+        return { scalars: shown, parts: run.views('update', gradients.dtype as Format), lease }
+      }
       if (wanted !== undefined) return { scalars: shown, ...(await this.#updates(run, wanted)) }
       return { scalars: shown, parts: await this.#parameters(want.dtype, scalars.plan, state?.addresses) }
     } finally {
@@ -167,13 +172,13 @@ export class WasmReplica implements Replica {
       return { parts: views, lease: new Lease(() => this.#give([at])) }
     }
     // Few are cut from memory that is shared by many.
-    const copy = Buffer.allocUnsafe(sizeOf(views))
-    await new Turns().through(views, (slice, at) => copy.set(slice, at))
+    const own = Buffer.allocUnsafe(sizeOf(views))
+    await new Turns().through(views, (slice, at) => own.set(slice, at))
     let end = 0
     return {
       parts: views.map(({ length }) => {
         end += length
-        return copy.subarray(end - length, end)
+        return own.subarray(end - length, end)
       }),
     }
   }

@@ -11,9 +11,9 @@ import {
 import { rowLength } from '../../compiler/rows.ts'
 import type { Scalars } from '../../compiler/scalars.ts'
 import type { Tensor } from '../../expression/index.ts'
-import { sizeOf as bytesIn, Turns } from '../../turns.ts'
+import { sizeOf as bytesIn, copy, Turns } from '../../turns.ts'
 import type { Tensors } from '../engine.ts'
-import type { Arena } from './arena.ts'
+import { type Arena, OutOfArena } from './arena.ts'
 import type { AxesKernel } from './axes.ts'
 import type { Block, Call, Part } from './call.ts'
 import type { Format } from './formats.ts'
@@ -31,20 +31,13 @@ const blockSize = 65536
 /** Blocks of a tensor that may each have a copy of the vectors they make. Fixed, for the same reason. */
 const copies = 8
 
-/** Addresses of arrays that lie one after the other. */
-const backToBack = (at: number, sizes: readonly number[]): number[] => {
+/** Addresses of arrays one after the other. */
+const backToBack = (at: number, arrays: readonly { readonly length: number }[]): number[] => {
   let end = at
-  return sizes.map((size) => {
-    end += size
-    return end - size
+  return arrays.map(({ length }) => {
+    end += length
+    return end - length
   })
-}
-
-/** The arena that a session lives in has no room for a step. */
-export class OutOfArena extends Error {
-  constructor(bytes: number) {
-    super(`Cannot take ${bytes} bytes more for a step: a session and its buffers fit in 4 GiB on this engine`)
-  }
 }
 
 /** A step in the course of being computed, or one after the other of equal form: its buffers in the arena. */
@@ -56,7 +49,6 @@ export class Run {
   /** Addresses by the array's name and the tensor. */
   readonly #arrays = new Map<string, number[]>()
   readonly #taken: number[] = []
-  readonly #lent = new Set<string>()
   readonly #views = new Map<string, Uint8Array[]>()
   readonly #calls = new Map<CompiledKernel, Call>()
 
@@ -85,40 +77,42 @@ export class Run {
     for (const at of this.#taken) this.#arena.give(at)
   }
 
-  /** Copy tensors in, back to back, unless they are in the arena. */
-  async place(name: string, { parts }: Tensors): Promise<void> {
+  /** Copy tensors in, back to back, unless they are in the arena: true then. */
+  async place(name: string, { parts }: Tensors): Promise<boolean> {
     if (parts[0] !== undefined && this.#arena.has(parts[0])) {
-      this.#lent.add(name)
       this.#arrays.set(
         name,
         Array.from(parts, ({ byteOffset }) => byteOffset),
       )
-      return
+      return true
     }
     const known = this.#arrays.get(name)
     const at = known?.[0] ?? this.#take(bytesIn(parts))
-    const sizes = parts.map(({ length }) => length)
-    if (known === undefined) this.#arrays.set(name, backToBack(at, sizes))
-    await new Turns().through(parts, (slice, begin) => this.#arena.bytes(at + begin, slice.length).set(slice))
+    if (known === undefined) this.#arrays.set(name, backToBack(at, parts))
+    await new Turns().through(parts, (slice, begin) =>
+      copy(this.#arena.bytes(at + begin, slice.length), slice),
+    )
+    return false
   }
 
   /**
-   * Room for the updates. Where gradients of the same number type were copied it is theirs: as with state, only the last
-   * pass writes, and it reads an element before it writes there.
+   * Room for the updates: that of the gradients, if it may be and these are of the same number type; true then. As with
+   * state, only the last pass writes, and it reads an element before it writes there.
    */
-  reserveUpdates(format: Format, gradient: Format): void {
+  reserveUpdates(format: Format, gradient: Format, over: boolean): boolean {
     const gradients = this.#arrays.get('gradient') ?? []
-    const each = gradients.length === this.#plan.tensors.length
-    if (each && format === gradient && !this.#lent.has('gradient')) this.#arrays.set('update', gradients)
+    const theirs = over && format === gradient && gradients.length === this.#plan.tensors.length
+    if (theirs) this.#arrays.set('update', gradients)
     else this.#reserve('update', format)
+    return theirs
   }
 
   #reserve(name: string, format: Format): void {
     if (this.#arrays.has(name)) return
     const size = format === 'F32' ? 4 : 2
-    const sizes = declaredIn(this.#plan).map((tensor) => sizeOf(tensor) * size)
-    const at = this.#take(sizes.reduce((sum, bytes) => sum + bytes, 0))
-    this.#arrays.set(name, backToBack(at, sizes))
+    const arrays = declaredIn(this.#plan).map((tensor) => ({ length: sizeOf(tensor) * size }))
+    const at = this.#take(arrays.reduce((sum, { length }) => sum + length, 0))
+    this.#arrays.set(name, backToBack(at, arrays))
   }
 
   reserveRows(group: number, count: number): void {

@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { TensorSpec } from '../../../schemas/index.ts'
 import { type RowsBin, type RowsBuffer, SessionId, StepRequest } from '../../../schemas/index.ts'
@@ -16,24 +16,29 @@ const params = Type.Object({ id: SessionId })
 
 /** `POST /v1/sessions/{id}/steps` */
 export function stepRoute(app: Server, { sessions }: Services): void {
+  const lend = (request: FastifyRequest, bytes: number) => {
+    const { id } = request.params as { readonly id: string }
+    return sessions.lend(keyOf(request, id), bytes)
+  }
   app.post(
     '/v1/sessions/:id/steps',
     {
       schema: { params, body: StepRequest },
-      config: { binary: true },
+      config: { binary: true, lend },
     },
     // Not an async function: what Fastify does for what such a one returns is of no use here, and felt by small steps.
     (request, response) => {
-      const { timing, body } = request
+      const { timing, body, lease, fed } = request
+      request.lease = undefined
       timing.lap('read')
       sessions
-        .step(
-          keyOf(request, request.params.id),
-          body,
-          (stage) => timing.lap(stage),
-          () => !response.raw.destroyed,
-          () => request.load.release(),
-        )
+        .step(keyOf(request, request.params.id), body, {
+          lap: (stage) => timing.lap(stage),
+          wanted: () => !response.raw.destroyed,
+          waits: () => request.load.release(),
+          lease,
+          fed,
+        })
         .then((result) => answer(response, result, body.grads, timing))
         .catch((error) => response.send(error))
     },

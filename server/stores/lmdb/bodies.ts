@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Transaction } from 'lmdb'
-import { into, type Work } from '../../turns.ts'
+import { copy, into, type Work } from '../../turns.ts'
 import { decode } from '../codec.ts'
 import { chunksOf, inMemory, joined, sizeOf } from '../pieces.ts'
 import { Replaced, StateLost, type StoredBody, StoreUnavailable } from '../store.ts'
@@ -30,6 +30,15 @@ interface Place {
   readonly what: string
 }
 
+/** A chunk as one, in memory that LMDB's own code can read: not in such that threads share. */
+function readable(pieces: readonly Uint8Array[]): Uint8Array {
+  const chunk = joined(pieces)
+  if (chunk.buffer instanceof ArrayBuffer) return chunk
+  const own = Buffer.allocUnsafe(chunk.length)
+  copy(own, chunk)
+  return own
+}
+
 /** The bytes of entries and snapshots: small ones are written by who takes them, large ones ahead of it. */
 export class Bodies {
   readonly #medium: LmdbMedium
@@ -49,7 +58,7 @@ export class Bodies {
   put(incarnation: string, name: string, pieces: readonly Uint8Array[]): Body {
     let chunks = 0
     for (const chunk of chunksOf(pieces, CHUNK)) {
-      this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), joined(chunk))
+      this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), readable(chunk))
     }
     return { name, size: sizeOf(pieces), chunks }
   }
@@ -95,7 +104,7 @@ export class Bodies {
       await this.#medium.batch(`write ${size} bytes`, () => {
         this.#medium.staged.put(stagedKey(incarnation, name), mark)
         for (const chunk of ready)
-          this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), joined(chunk))
+          this.#medium.bytes.put(chunkKey(incarnation, name, chunks++), readable(chunk))
       })
     }
     for (const chunk of chunksOf(pieces, CHUNK)) if (batch.push(chunk) === BATCH) await flush()

@@ -7,7 +7,7 @@ import { Sessions, type StepResult } from '../../../server/sessions/sessions.ts'
 import { openStore } from '../../../server/stores/index.ts'
 import type { Store } from '../../../server/stores/store.ts'
 import { StoreUnavailable } from '../../../server/stores/store.ts'
-import { bytes, lap, large, small } from '../setup.ts'
+import { bytes, large, small } from '../setup.ts'
 import { Random } from './random.ts'
 import { atTheEnd, type Fate, type Planted, Wire } from './wire.ts'
 
@@ -178,7 +178,7 @@ export class World {
       const request = { ...this.#scenario.request(worker, n), wait_ms: patience }
       let result: StepResult
       try {
-        result = await this.#insist((sessions) => sessions.step(key, request, lap))
+        result = await this.#insist((sessions) => sessions.step(key, request))
       } catch (error) {
         // The others closed the step without this worker, and more than one since.
         const late = error instanceof Problem && error.code === 'step_past' && this.#mayBeLate
@@ -264,7 +264,7 @@ export async function undisturbed({ open, workers, steps, request }: Scenario): 
   await sessions.open(key, open)
   const replies = new Map<number, Buffer>()
   for (let n = 1; n <= steps; n++) {
-    const results = await Promise.all(workers.map((worker) => sessions.step(key, request(worker, n), lap)))
+    const results = await Promise.all(workers.map((worker) => sessions.step(key, request(worker, n))))
     for (const result of results) {
       replies.set(n, bytes(result))
       result.output.lease?.release()

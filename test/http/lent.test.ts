@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { Packr } from 'msgpackr'
+import { Payload } from '../../server/http/payload.ts'
+import { digest } from '../../server/sessions/journal.ts'
+import { inFolder, TestApp } from '../app.ts'
+import { startRedis } from '../redis.ts'
+
+// Large bodies are read into memory of the engine. Whatever becomes of them, replies are those of a server that has none.
+
+const n = 500_000
+const packr = new Packr({ useRecords: false })
+const tensors = [
+  { name: 'a', shape: [400, 1000] },
+  { name: 'b', shape: [100_000] },
+]
+const gradient = (k: number) =>
+  new Uint8Array(Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1000 * k)).buffer)
+const forms: readonly ((k: number) => Record<string, unknown>)[] = [
+  (k) => ({ grads: gradient(k) }),
+  (k) => ({ step: k, grads: gradient(k), value: 0.5 }),
+  (k) => ({
+    grads: { b: gradient(k).subarray(4 * 400_000), a: gradient(k).subarray(0, 4 * 400_000) },
+    step: k,
+  }),
+  (k) => ({
+    step: k,
+    dtype: 'BF16',
+    grads: gradient(k).subarray(0, 2 * n),
+    want: { dtype: 'F32', stats: true },
+  }),
+  (k) => ({ hyperparams: { learning_rate: 0.01 / k }, grads: gradient(k) }),
+]
+const chains = [
+  'adam(0.01)',
+  'chain(clip_by_global_norm(1.0), centralize(), adamw(0.01))',
+  'muon(0.01)',
+] as const
+
+/** A server that is spoken to over a socket: what is injected has no length before it is read. */
+class Client {
+  readonly app: TestApp
+  readonly port: number
+
+  private constructor(app: TestApp, port: number) {
+    this.app = app
+    this.port = port
+  }
+
+  static async start(config: Parameters<typeof TestApp.start>[0]): Promise<Client> {
+    const app = await TestApp.start(config)
+    return new Client(app, Number(new URL(await app.server.listen({ host: '127.0.0.1', port: 0 })).port))
+  }
+
+  async open(id: string, chain: string): Promise<void> {
+    const params = chain.includes('adamw') || chain.includes('muon') ? { params: new Uint8Array(4 * n) } : {}
+    assert.equal(
+      (await this.app.send('PUT', `/v1/sessions/${id}`, { chain, tensors, ...params })).status,
+      201,
+    )
+  }
+
+  async step(id: string, body: object, status = 200) {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/v1/sessions/${id}/steps`, {
+      method: 'POST',
+      body: new Uint8Array(packr.pack(body)),
+      headers: { 'content-type': 'application/msgpack' },
+    })
+    const raw = Buffer.from(await answer.arrayBuffer())
+    assert.equal(answer.status, status, raw.toString('latin1', 0, 200))
+    return status === 200 ? packr.unpack(raw) : JSON.parse(raw.toString())
+  }
+}
+
+/** The answers to bodies that are compressed: nobody knows their length before, and they come into memory of their own. */
+async function expected(chain: string, steps: number): Promise<readonly unknown[]> {
+  const app = await TestApp.start({ engine: 'wasm' })
+  const params = chain.includes('adamw') || chain.includes('muon') ? { params: new Uint8Array(4 * n) } : {}
+  await app.send('PUT', '/v1/sessions/s', { chain, tensors, ...params })
+  const found: unknown[] = []
+  for (let k = 1; k <= steps; k++)
+    found.push(
+      (
+        await app.raw({
+          method: 'POST',
+          url: '/v1/sessions/s/steps',
+          headers: { 'content-type': 'application/msgpack', 'content-encoding': 'gzip' },
+          payload: gzipSync(packr.pack(forms[k % forms.length]?.(k)), { level: 1 }),
+        })
+      ).body.updates,
+    )
+  await app.close()
+  return found
+}
+
+const stores: Record<string, () => Promise<{ store: string; stop: () => Promise<unknown> }>> = {
+  memory: async () => ({ store: 'memory:', stop: async () => {} }),
+  redis: async () => {
+    const { url, stop } = await startRedis()
+    return { store: url, stop }
+  },
+}
+
+for (const [name, open] of Object.entries(stores))
+  for (const chain of chains)
+    test(`${chain} on ${name}: steps, retries and conflicts are those of bodies elsewhere`, async () => {
+      const right = await expected(chain, 11)
+      const { store, stop } = await open()
+      // Of two sessions one only has its state in memory at a time: each is put out while the other steps.
+      const client = await Client.start({ engine: 'wasm', store, memoryLimit: 1 })
+      try {
+        for (const id of ['one', 'two']) await client.open(id, chain)
+        for (let k = 1; k <= 11; k++) {
+          const body = { ...forms[k % forms.length]?.(k), step: k }
+          const sent = await Promise.all(['one', 'two'].map((id) => client.step(id, body)))
+          for (const { updates, replayed } of sent) {
+            assert.deepEqual(updates, right[k - 1], `step ${k}`)
+            assert.equal(replayed, false)
+          }
+          const again = await client.step('one', body)
+          assert.equal(again.replayed, true)
+          assert.deepEqual(again.updates, right[k - 1], `the retry of step ${k}`)
+          assert.equal(
+            (await client.step('two', { ...body, ...forms[k % 5]?.(k + 1), step: k }, 409)).code,
+            'step_conflict',
+          )
+        }
+      } finally {
+        await client.app.close()
+        await stop()
+      }
+    })
+
+test('bodies that do not come to their end, or are refused, leave the session and its memory as they were', () =>
+  inFolder(async (folder) => {
+    const right = await expected('adam(0.01)', 2)
+    const client = await Client.start({ engine: 'wasm', store: `lmdb:${folder}` })
+    await client.open('s', 'adam(0.01)')
+    const whole = packr.pack({ step: 1, grads: gradient(9) })
+    for (const bytes of [1, 70_000, whole.length - 1]) {
+      const socket = connect(client.port, '127.0.0.1')
+      await once(socket, 'connect')
+      const head = `POST /v1/sessions/s/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: ${whole.length}\r\n\r\n`
+      await new Promise((resolve) =>
+        socket.write(Buffer.concat([Buffer.from(head), whole.subarray(0, bytes)]), resolve),
+      )
+      socket.destroy()
+    }
+    assert.equal(
+      (await client.step('s', { step: 1, grads: gradient(1).subarray(4) }, 422)).code,
+      'schema_mismatch',
+    )
+    assert.equal(
+      (await client.step('s', { step: 1, grads: gradient(1), nothing: 1 }, 422)).code,
+      'invalid_request',
+    )
+    for (const k of [1, 2])
+      assert.deepEqual((await client.step('s', forms[k]?.(k) ?? {})).updates, right[k - 1])
+    await client.app.close()
+  }))
+
+test('a body is hashed as it comes, wherever it is cut, and that is the digest of its content', async () => {
+  const grads = gradient(3)
+  const map = Buffer.concat([
+    Buffer.of(0x81, 0xa5),
+    Buffer.from('grads'),
+    Buffer.of(0xc6),
+    Buffer.from([0, 0x1e, 0x84, 0x80]),
+    grads,
+  ])
+  const bodies = [
+    packr.pack({ grads }),
+    packr.pack({ step: 7, dtype: 'F32', grads, want: { stats: true } }),
+    map,
+  ]
+  const right = await digest({ kind: 'step', gradients: { dtype: 'F32', parts: [grads] }, changes: [] })
+  for (const body of bodies)
+    for (const cut of [64, 1000, 65_536]) {
+      const payload = new Payload()
+      for (let at = 0; at < body.length; at += cut) payload.note(body.subarray(at, at + cut), at)
+      const fed = payload.of(body)
+      assert.ok(fed !== undefined)
+      const parts = [fed.bytes.subarray(0, 99), fed.bytes.subarray(99)]
+      assert.deepEqual(Buffer.concat(parts), Buffer.from(grads))
+      assert.equal(
+        await digest({ kind: 'step', gradients: { dtype: 'F32', parts }, changes: [] }, fed),
+        right,
+      )
+    }
+  for (const other of [
+    packr.pack({ name: 'x'.repeat(100_000) }),
+    packr.pack([grads]),
+    Buffer.from([0x81, 0xc1]),
+  ]) {
+    const payload = new Payload()
+    payload.note(other.subarray(0, 1000), 0)
+    assert.equal(payload.of(other), undefined)
+  }
+})

@@ -102,3 +102,30 @@ test('nothing is placed once it is closed', () =>
     assert.ok(then.equals(place))
     assert.equal(place.at(-1), 0)
   }))
+
+test('large values are set from where they lie, in pieces, and their keys live so long', () =>
+  withBulk(async ({ client, bulk }) => {
+    const parts = [value(2 * MiB + 3, 1), value(0, 2), value(70_000, 3)]
+    const both = await Promise.all([
+      bulk.hset('h', 0, parts, ['h'], 50_000),
+      bulk.hset('g', 5, [value(9, 4)], ['h', 'g'], 60_000),
+    ])
+    assert.deepEqual(both, [true, true])
+    assert.ok((await client.hgetBuffer('h', '0'))?.equals(Buffer.concat(parts)))
+    assert.ok((await client.hgetBuffer('g', '5'))?.equals(value(9, 4)))
+    for (const key of ['h', 'g']) {
+      const left = await client.pttl(key)
+      assert.ok(left > 50_000 && left <= 60_000, `${left} ms`)
+    }
+    const place = Buffer.alloc(9)
+    assert.equal(await bulk.hget('g', 5, [place]), true)
+    assert.ok(place.equals(value(9, 4)))
+  }))
+
+test('what Redis refuses to set is said not to be set, and the connection is good for more', () =>
+  withBulk(async ({ client, bulk }) => {
+    await client.set('text', 'no hash')
+    assert.equal(await bulk.hset('text', 0, [value(MiB, 1)], ['text'], 1000), false)
+    assert.equal(await client.get('text'), 'no hash')
+    assert.equal(await bulk.hset('h', 0, [value(MiB, 1)], ['h'], 10_000), true)
+  }))

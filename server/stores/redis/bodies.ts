@@ -90,9 +90,13 @@ export class Bodies {
   ): Promise<void> {
     const part = Math.floor(index / PER_PART)
     const keys = Array.from({ length: part + 1 }, (_, i) => stagedKey(key, name, i))
+    const at = stagedKey(key, name, part)
     // In a transaction and not in a script, where Redis would copy the chunk twice more: measured on loopback with
     // 8 on their way, 840 MiB/s and 480 MiB/s (a plain HSET: 1400 MiB/s).
-    return this.#caller.put(what, stagedKey(key, name, part), index, buffer(joined(chunk)), keys, STAGED_MS)
+    return this.#caller.bounded(what, at, async () => {
+      if (await this.#bulk.hset(at, index, chunk, keys, STAGED_MS)) return
+      await this.#caller.put(what, at, index, buffer(joined(chunk)), keys, STAGED_MS)
+    })
   }
 
   /** Not waited for, and not needed: what was sent and not taken expires. */
@@ -142,12 +146,13 @@ export class Bodies {
       while (next < chunks) {
         const index = next++
         const at = bodyKey(key, name, Math.floor(index / PER_PART))
-        await this.#turn(what, async () => {
+        const fetched = async () => {
           if (await this.#bulk.hget(at, index, targets[index] ?? [])) return
           const chunk = await this.#caller.command(what, 'hget', at, index)
           // After a fault nothing more is placed: by the end of this, its place may be another's.
           if (fault === undefined) place(index, chunk as Buffer | null)
-        })
+        }
+        await this.#turn(what, () => this.#caller.bounded(what, at, fetched))
       }
     }
     const lanes = Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, () =>

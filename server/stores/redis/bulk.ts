@@ -10,18 +10,20 @@ const WINDOW = 256
 const SILENCE_MS = 3000
 
 interface Asked {
-  /** Where the value is to be, and how much of that came. */
+  /** Where a value is to be, and how much of that came. */
   readonly pieces: readonly Uint8Array[]
   readonly size: number
   at: number
-  readonly resolve: (placed: boolean) => void
+  /** Of what is no value: lines of the reply that are still to come. */
+  lines: number
+  readonly resolve: (done: boolean) => void
 }
 
 /**
- * Reads large values from the socket to where they are to be. A client of Redis makes each of them a buffer, and before
+ * Moves large values between the socket and where they are. A client of Redis makes each of them a buffer, and before
  * that one for each piece that the socket gives: copies, and so much memory taken that the engine of JavaScript looks for
- * garbage all the while. This has a connection of its own, and of the protocol what such replies need; where anything
- * else comes, it says that nothing was placed, and the caller asks again over its client.
+ * garbage all the while. This has a connection of its own, and of the protocol what such values need; where anything else
+ * comes, it says that nothing was done, and the caller does it again over its client.
  */
 export class Bulk {
   readonly #client: Client
@@ -46,7 +48,25 @@ export class Bulk {
     if (socket === undefined) return Promise.resolve(false)
     socket.write(command('HGET', key, String(field)))
     return new Promise((resolve) => {
-      this.#asked.push({ pieces, size: sizeOf(pieces), at: 0, resolve })
+      this.#asked.push({ pieces, size: sizeOf(pieces), at: 0, lines: 0, resolve })
+    })
+  }
+
+  /** Whether a field was set to a value that lies in pieces, and keys made to live so long, in one transaction. */
+  hset(key: string, field: number, pieces: readonly Uint8Array[], keys: readonly string[], ms: number) {
+    this.#socket ??= this.#connect()
+    const socket = this.#socket
+    if (socket === undefined) return Promise.resolve(false)
+    socket.cork()
+    socket.write(`${command('MULTI')}*4\r\n${words('HSET', key, String(field))}$${sizeOf(pieces)}\r\n`)
+    for (const piece of pieces) socket.write(piece)
+    const expiries = keys.map((each) => command('PEXPIRE', each, String(ms)))
+    socket.write(`\r\n${expiries.join('')}${command('EXEC')}`)
+    socket.uncork()
+    // OK, QUEUED for each, how many there are, and the reply to each.
+    const lines = 2 * (keys.length + 2)
+    return new Promise<boolean>((resolve) => {
+      this.#asked.push({ pieces: [], size: 0, at: 0, lines, resolve })
     })
   }
 
@@ -113,7 +133,9 @@ export class Bulk {
     // An empty one is the end of the value before it.
     if (line === '') return end
     if (this.#greetings > 0 && line.startsWith('+')) this.#greetings--
-    else if (line === '$-1') this.#answer(false)
+    else if (asked !== undefined && asked.lines > 0 && /^([+:]|\*\d)/.test(line)) {
+      if (--asked.lines === 0) this.#answer(true)
+    } else if (line === '$-1') this.#answer(false)
     else if (line === `$${asked?.size}`) this.#inValue = true
     else {
       this.close()
@@ -155,5 +177,7 @@ export class Bulk {
   }
 }
 
-const command = (...words: readonly string[]): string =>
-  `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`
+const words = (...all: readonly string[]): string =>
+  all.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')
+
+const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`

@@ -26,8 +26,8 @@ export class Scalars {
   /** The plan as this step has it: of the rows that it is about. */
   readonly plan: Plan
   readonly #whole: Plan
-  readonly #inputs: Inputs
-  readonly #state: Float64Array
+  #inputs: Inputs
+  #state: Float64Array
   readonly #values: Float64Array
   // Most plans have none of either.
   #vectors: Map<Expr, Float64Array[]> | undefined
@@ -40,6 +40,13 @@ export class Scalars {
     this.plan = rows === undefined ? plan : compact(plan, rows)
     this.#state = rows === undefined ? state : gatherHosted(plan, state, this.plan, rows)
     this.#values = new Float64Array(plan.registers.length)
+  }
+
+  /** Begin another step, not of certain rows, of a plan without vectors: what the one before it computed is computed again. */
+  again(inputs: Inputs): this {
+    this.#inputs = inputs
+    this.#state = inputs.state
+    return this
   }
 
   get(x: Expr, tensor: number): number {

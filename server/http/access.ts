@@ -54,8 +54,8 @@ export class Access {
       const tenant = this.#tenants.get(this.#who(request))
       if (tenant === undefined) throw new Error('A key has no tenant')
       request.tenant = tenant
-      if (request.routeOptions.config.operator && !tenant.operator) {
-        const detail = `${request.routeOptions.url} is about the whole server: the tenant ${tenant.name} is no operator`
+      if (request.about.config.operator && !tenant.operator) {
+        const detail = `${request.about.url} is about the whole server: the tenant ${tenant.name} is no operator`
         throw new Problem('forbidden', detail)
       }
       done()
@@ -80,7 +80,14 @@ export class Access {
   }
 }
 
-const isLocal = (host = ''): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host)
+let lastLocal: string | undefined
+/** Most requests say the same. */
+function isLocal(host = ''): boolean {
+  if (host === lastLocal) return true
+  const local = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host)
+  if (local) lastLocal = host
+  return local
+}
 
 /** Whether an address to listen on is reached from this machine only. */
 export const isLoopback = (address: string): boolean =>

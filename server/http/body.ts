@@ -8,14 +8,17 @@ import { Inflating } from './inflate.ts'
 import { goOn } from './linger.ts'
 import type { Pace } from './pace.ts'
 
+/** Bytes up to which a body may be there before it is asked for. */
+const small = 2 ** 16
+
 /** What a body is read under. */
 export interface BodyTerms {
   /** In bytes, decompressed. */
   readonly limit: number
   readonly load: Load
   readonly pace: Pace
-  /** Memory for a body of an announced length, if there is some that is better than any other. */
-  readonly lend?: (bytes: number) => Uint8Array | undefined
+  /** Memory for a body of an announced length that begins so, if there is some that is better than any other. */
+  readonly lend?: (bytes: number, first: Uint8Array) => Uint8Array | undefined
   /** Told of each part of such a body as it comes, and where in the body it is. */
   readonly note?: (part: Uint8Array, at: number) => void
 }
@@ -37,17 +40,25 @@ export async function readBody(raw: IncomingMessage, stream: Readable, terms: Bo
   const known = encoding === 'identity' && !Number.isNaN(length)
   if (known) terms.load.take(length)
   goOn(raw)
-  if (known) return placed(stream, length, terms)
+  if (known) return (raw.complete && atHand(stream, length)) || placed(stream, length, terms)
   return encoding === 'gzip' ? unzipped(stream, terms) : collected(stream, terms)
 }
 
 const tooLarge = (how: string, limit: number) =>
   new Problem('body_too_large', `The body ${how} than ${limit} bytes`, { limit })
 
+/** A body that is there as a whole, as those of small steps are: in memory of its own already. */
+function atHand(stream: Readable, length: number): Buffer | undefined {
+  if (length === 0 || length > small || stream.readableLength !== length) return undefined
+  const bytes: unknown = stream.read()
+  return bytes instanceof Buffer ? bytes : undefined
+}
+
 async function placed(stream: Readable, length: number, { pace, lend, note }: BodyTerms): Promise<Buffer> {
-  const body = reserve(length, lend)
+  let body: Buffer | undefined
   let at = 0
   await each(stream, pace, (chunk) => {
+    body ??= reserve(length, () => lend?.(length, chunk))
     if (at + chunk.length <= length) {
       copy(body.subarray(at, at + chunk.length), chunk)
       note?.(chunk, at)
@@ -55,14 +66,14 @@ async function placed(stream: Readable, length: number, { pace, lend, note }: Bo
     at += chunk.length
     drop(chunk.length)
   })
-  if (at === length) return body
+  if (at === length) return body ?? Buffer.alloc(0)
   throw new Problem('malformed_body', `The body has ${at} bytes, and its Content-Length says ${length}`)
 }
 
 /** A large one is not touched before it is written to: the system then gives it page by page. */
-function reserve(length: number, lend: BodyTerms['lend']): Buffer {
+function reserve(length: number, lend: () => Uint8Array | undefined): Buffer {
   try {
-    const lent = lend?.(length)
+    const lent = lend()
     if (lent !== undefined) return Buffer.from(lent.buffer, lent.byteOffset, lent.length)
     return Buffer.allocUnsafe(length)
   } catch {

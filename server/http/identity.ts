@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import type { Server } from './services.ts'
@@ -7,8 +7,13 @@ import type { Tenant } from './tenant.ts'
 /** The id that a client gave its request by `X-Request-Id`, if it can stand in a log; else one of ours. */
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && /^[\w.~:/+=-]{1,128}$/.test(given) ? given : randomUUID()
+  if (typeof given === 'string' && /^[\w.~:/+=-]{1,128}$/.test(given)) return given
+  return `${own}-${(++requests).toString(36)}`
 }
+
+/** Of this process, and how many requests it has named: no two have the same, and it is soon made. */
+const own = randomBytes(9).toString('base64url')
+let requests = 0
 
 /** Trace and span of a `traceparent` header, for every line that is logged of a request. */
 export function traceOf({ headers }: Pick<IncomingMessage, 'headers'>): {
@@ -38,13 +43,14 @@ export const logOf = ({ log, id, raw }: FastifyRequest): FastifyBaseLogger =>
  */
 export function identify(app: Server): void {
   app.addHook('onRequest', (request: FastifyRequest, response: FastifyReply, done) => {
+    request.about = request.routeOptions
     response.header('x-request-id', request.id)
     done()
   })
   const debugs = app.log.level === 'debug' || app.log.level === 'trace'
   app.addHook('onResponse', (request: FastifyRequest, response: FastifyReply, done) => {
     done()
-    const expected = response.statusCode < 400 && request.routeOptions.config.binary
+    const expected = response.statusCode < 400 && request.about.config.binary
     if (expected && !debugs) return
     const { method, url, ip } = request
     const tenant: Tenant | undefined = request.tenant

@@ -17,9 +17,16 @@ const jsonLimit = 2 ** 24
 /** From here on it matters where the bytes of a body are. */
 const large = 2 ** 20
 
-/** Memory for a body; given back with the answer, unless the request has handed it on. */
-function lentFor(request: FastifyRequest, bytes: number): Uint8Array | undefined {
-  const lent = bytes < large ? undefined : request.routeOptions.config.lend?.(request, bytes)
+/** Memory for a body that begins so; given back with the answer, unless the request has handed it on. */
+function lentFor(
+  request: FastifyRequest,
+  payload: Payload,
+  bytes: number,
+  first: Uint8Array,
+): Uint8Array | undefined {
+  if (bytes < large) return undefined
+  const beginning = payload.begin(first)
+  const lent = request.about.config.lend?.(request, bytes, beginning?.step)
   if (lent === undefined) return undefined
   request.lease = lent.lease
   return lent.bytes
@@ -34,7 +41,7 @@ export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
     const bytes = await readBody(request.raw, stream, {
       ...terms,
       load: request.load,
-      lend: (bytes) => lentFor(request, bytes),
+      lend: (bytes, first) => lentFor(request, payload, bytes, first),
       note: (part, at) => payload.note(part, at),
     })
     request.fed = payload.of(bytes)
@@ -45,7 +52,7 @@ export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
     if (request.is404) return undefined
     const limit = Math.min(terms.limit, jsonLimit)
     const bytes = await readBody(request.raw, stream, { ...terms, limit, load: request.load })
-    if (request.routeOptions.config.binary)
+    if (request.about.config.binary)
       throw new Problem(
         'unsupported_media_type',
         `Tensors come as msgpack: send ${msgpackTypes[0]}, found application/json`,
@@ -54,8 +61,7 @@ export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
   })
   app.addContentTypeParser(fileType, async (request: FastifyRequest, stream: IncomingMessage) => {
     if (request.is404) return undefined
-    if (request.routeOptions.config.file)
-      return readBody(request.raw, stream, { ...terms, load: request.load })
+    if (request.about.config.file) return readBody(request.raw, stream, { ...terms, load: request.load })
     throw new Problem(
       'unsupported_media_type',
       `Content-Type is ${fileType}, expected application/msgpack or application/json`,

@@ -5,9 +5,11 @@ import { sizeOf } from '../turns.ts'
 export const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 
 const nil = Uint8Array.of(0xc0)
+const little = 2 ** 16
 
-/** Decode a body. What the decoder reads last it holds on to: let that be nothing. */
+/** Decode a body. What the decoder reads last it holds on to: let that be little. */
 export function unpack(bytes: Uint8Array): unknown {
+  if (bytes.length <= little) return packr.unpack(bytes)
   try {
     return packr.unpack(bytes)
   } finally {

@@ -1,4 +1,5 @@
 import { Problem } from '../../schemas/index.ts'
+import { packr } from './pack.ts'
 
 /** A string is decoded, which a `bin` is not: the longest are texts of chains and names of tensors. */
 const limits = { depth: 16, values: 1 << 20, string: 1 << 20 } as const
@@ -16,15 +17,30 @@ export function checkPlain(bytes: Uint8Array): void {
   if (scan.at !== bytes.length) throw scan.malformed(`${bytes.length - scan.at} bytes follow the value`)
 }
 
-/** Where in a body, of which these bytes have come, a byte string lies that goes on beyond them. */
-export function openBin(bytes: Uint8Array): { readonly begin: number; readonly end: number } | undefined {
+/** What the first bytes of a body tell, of which a byte string goes on beyond them. */
+export interface Beginning {
+  /** Where that lies in the body. */
+  readonly begin: number
+  readonly end: number
+  /** The number that `step` says; `next` where it says none and nothing more can. */
+  readonly step: number | 'next' | undefined
+}
+
+export function beginningOf(bytes: Uint8Array): Beginning | undefined {
   const scan = new Scan(bytes)
+  let step: number | undefined
   try {
     for (let left = scan.entries(); left > 0; left--) {
+      const key = scan.at
       scan.value(1)
-      const begin = scan.binAt()
-      if (begin !== undefined && begin.end > bytes.length) return begin
+      const isStep = Buffer.from(bytes.subarray(key, scan.at)).equals(stepKey)
+      const bin = scan.binAt()
+      if (bin !== undefined && bin.end > bytes.length)
+        return { ...bin, step: step ?? (left === 1 ? 'next' : undefined) }
+      const value = scan.at
       scan.value(1)
+      const found: unknown = isStep ? packr.unpack(bytes.subarray(value, scan.at)) : undefined
+      if (typeof found === 'number') step = found
     }
   } catch (error) {
     // What is wrong with it is said when all of it is there.
@@ -33,15 +49,15 @@ export function openBin(bytes: Uint8Array): { readonly begin: number; readonly e
   return undefined
 }
 
+const stepKey = packr.pack('step')
+
 class Scan {
   at = 0
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #values = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   malformed(what: string): Problem {
@@ -90,11 +106,9 @@ class Scan {
   #unsigned(size: number): number {
     const at = this.at
     this.#skip(size)
-    return size === 1
-      ? this.#view.getUint8(at)
-      : size === 2
-        ? this.#view.getUint16(at)
-        : this.#view.getUint32(at)
+    let value = 0
+    for (let k = 0; k < size; k++) value = value * 256 + (this.#bytes[at + k] ?? 0)
+    return value
   }
 
   /** Of a string. */
@@ -117,7 +131,8 @@ class Scan {
   }
 
   #map(length: number, depth: number): number {
-    const keys = new Set<string>()
+    const keys = length > few ? new Set<string>() : undefined
+    const ranges: number[] = []
     for (let i = 0; i < length; i++) {
       const from = this.at
       this.value(depth + 1)
@@ -126,16 +141,42 @@ class Scan {
         throw this.malformed('a key is no string')
       // The same key may be written in several ways.
       const begin = from + (type <= 0xbf ? 1 : 1 + 2 ** (type - 0xd9))
-      const { buffer, byteOffset } = this.#bytes
-      const key = Buffer.from(buffer, byteOffset + begin, this.at - begin).toString()
-      if (key === '__proto__') throw this.malformed('a key is __proto__')
-      keys.add(key)
-      if (keys.size <= i) throw this.malformed('a map has a key twice')
+      if (this.#same(begin, this.at, proto, 0, proto.length)) throw this.malformed('a key is __proto__')
+      if (
+        keys === undefined
+          ? this.#isAmong(ranges, begin, this.at)
+          : keys.size === keys.add(this.#text(begin)).size
+      )
+        throw this.malformed('a map has a key twice')
+      ranges.push(begin, this.at)
       this.value(depth + 1)
     }
     return this.at
   }
+
+  /** Bytes from a place to where it is now. */
+  #text(begin: number): string {
+    const { buffer, byteOffset } = this.#bytes
+    return Buffer.from(buffer, byteOffset + begin, this.at - begin).toString('latin1')
+  }
+
+  /** Few keys are compared with each other: to make strings of them takes longer. */
+  #isAmong(ranges: readonly number[], begin: number, end: number): boolean {
+    for (let k = 0; k < ranges.length; k += 2)
+      if (this.#same(begin, end, this.#bytes, ranges[k] ?? 0, ranges[k + 1] ?? 0)) return true
+    return false
+  }
+
+  #same(begin: number, end: number, other: Uint8Array, from: number, to: number): boolean {
+    if (end - begin !== to - from) return false
+    for (let k = 0; k < to - from; k++) if (this.#bytes[begin + k] !== other[from + k]) return false
+    return true
+  }
 }
+
+const proto = Buffer.from('__proto__')
+/** Keys of a map up to which they are compared with each other. */
+const few = 16
 
 /** Bytes that follow a type: numbers. */
 const fixedSize: ReadonlyMap<number, number> = new Map([

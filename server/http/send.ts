@@ -23,23 +23,24 @@ export function releaseWhenSent({ raw }: FastifyReply, { lease }: Pick<StepOutpu
   if (lease !== undefined) whenClosed(raw, () => lease.release())
 }
 
-/** What waits for the end of answers: one listener each, however much waits. */
-const waiting = new WeakMap<ServerResponse, (() => void)[]>()
+/** What waits for the end of an answer: one listener, however much waits. */
+const waiting = Symbol('waiting')
+type Awaited = ServerResponse & { [waiting]?: (() => void)[] }
 
 /** Do it when the last byte of an answer has gone, or the client has. */
-export function whenClosed(raw: ServerResponse, work: () => void): void {
-  const known = waiting.get(raw)
+export function whenClosed(raw: Awaited, work: () => void): void {
+  const known = raw[waiting]
   if (raw.closed) work()
   else if (known !== undefined) known.push(work)
   else {
-    waiting.set(raw, [work])
+    raw[waiting] = [work]
     raw.on('close', closed)
   }
 }
 
-function closed(this: ServerResponse): void {
-  for (const work of waiting.get(this) ?? []) work()
-  waiting.delete(this)
+function closed(this: Awaited): void {
+  for (const work of this[waiting] ?? []) work()
+  this[waiting] = []
 }
 
 /** To a fast reader all could go at once: a chunk, then a turn for others. */

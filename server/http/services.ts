@@ -21,12 +21,14 @@ declare module 'fastify' {
     binary?: boolean
     /** The body is a safetensors file. */
     file?: boolean
-    /** Memory for a large body, where there is some that is better than any other. */
-    lend?(request: FastifyRequest, bytes: number): Lent | undefined
+    /** Memory for a large body, where there is some that is better than any other; and the step that it says it is for. */
+    lend?(request: FastifyRequest, bytes: number, step?: number | 'next'): Lent | undefined
     /** About the whole server: for operators. */
     operator?: boolean
   }
   interface FastifyRequest {
+    /** Its route: `routeOptions` is made anew each time that it is asked for. */
+    about: FastifyRequest['routeOptions']
     timing: Timing
     tenant: Tenant
     load: Load

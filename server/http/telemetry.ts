@@ -54,8 +54,8 @@ export class Telemetry {
       done()
     })
     app.addHook('onResponse', (request: FastifyRequest, response: FastifyReply, done) => {
-      const { method, routeOptions, headers } = request
-      const route = routeOptions.url ?? 'none'
+      const { method, about, headers } = request
+      const route = about.url ?? 'none'
       const code = String(response.statusCode)
       this.#requests.observe(`${method} ${route} ${code}`, response.elapsedTime / 1000, () => ({
         method,
@@ -67,8 +67,7 @@ export class Telemetry {
       moved.written += Number(response.getHeader('content-length')) || 0
       this.#moved.set(route, moved)
       if (request.problem !== undefined) this.#problems.inc({ code: request.problem })
-      for (const [stage, ms] of request.timing.stages)
-        this.#stages.observe(stage, ms / 1000, () => ({ stage }))
+      request.timing.each((stage, ms) => this.#stages.observe(stage, ms / 1000, () => ({ stage })))
       done()
     })
   }

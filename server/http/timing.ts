@@ -1,7 +1,9 @@
 /** The stages of a request that `Server-Timing` tells of, in milliseconds. */
 export class Timing {
   readonly #now: () => number
-  readonly #spent = new Map<string, number>()
+  /** They are few. */
+  readonly #names: string[] = []
+  readonly #spent: number[] = []
   #since: number
 
   constructor(now: () => number) {
@@ -12,18 +14,31 @@ export class Timing {
   /** A stage ends here: what passed since the last one was its time. */
   lap(stage: string): void {
     const now = this.#now()
-    this.#spent.set(stage, (this.#spent.get(stage) ?? 0) + now - this.#since)
+    const at = this.#names.indexOf(stage)
+    if (at < 0) {
+      this.#names.push(stage)
+      this.#spent.push(now - this.#since)
+    } else this.#spent[at] = (this.#spent[at] ?? 0) + now - this.#since
     this.#since = now
   }
 
-  get stages(): ReadonlyMap<string, number> {
-    return this.#spent
+  each(tell: (stage: string, ms: number) => void): void {
+    for (let i = 0; i < this.#names.length; i++) tell(this.#names[i] ?? '', this.#spent[i] ?? 0)
   }
 
   header(): string {
     let header = ''
-    for (const [stage, ms] of this.#spent)
-      header += `${header === '' ? '' : ', '}${stage};dur=${Math.round(1000 * ms) / 1000}`
+    this.each((stage, ms) => {
+      header += `${header === '' ? '' : ', '}${stage};dur=${decimal(ms)}`
+    })
     return header
   }
+}
+
+/** With three decimals, of whole numbers: to print others takes longer than many a stage. */
+function decimal(ms: number): string {
+  const us = Math.round(1000 * ms)
+  const rest = us % 1000
+  if (rest === 0) return String(us / 1000)
+  return `${(us - rest) / 1000}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}`
 }

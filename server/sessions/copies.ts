@@ -15,6 +15,11 @@ export interface CopiesOptions extends Workshop {
   readonly memoryLimit: number
 }
 
+interface Checked<C> {
+  readonly live: Live
+  readonly checked: C
+}
+
 /** A session that others step meanwhile may have its snapshot replaced each time that it is read. */
 const attempts = 16
 
@@ -22,10 +27,12 @@ const attempts = 16
 export class Copies {
   readonly #options: CopiesOptions
   readonly #residents: Residents
+  readonly #busy: (key: string) => boolean
 
   constructor(options: CopiesOptions, busy: (key: string) => boolean) {
     this.#options = options
     this.#residents = new Residents(options.memoryLimit, busy)
+    this.#busy = busy
   }
 
   /**
@@ -39,7 +46,7 @@ export class Copies {
     act: (live: Live, checked: C) => Promise<T | undefined>,
   ): Promise<T> {
     for (let attempt = 0; attempt < 2; attempt++) {
-      const { live, checked } = await this.#checked(key, check)
+      const { live, checked } = this.#atOnce(key, check) ?? (await this.#checked(key, check))
       try {
         const result = await act(live, checked)
         if (result !== undefined) return result
@@ -54,22 +61,27 @@ export class Copies {
   }
 
   /** Memory for the body of a step, where there is a copy and its engine has some. */
-  lend(key: string, bytes: number): Lent | undefined {
-    return this.#residents.get(key)?.lend(bytes)
+  lend(key: string, bytes: number, step?: number | 'next'): Lent | undefined {
+    const live = this.#residents.get(key)
+    if (live === undefined) return undefined
+    // Who sends the next one has the reply of the last: where it was, there is room. Should it be asked for all the same,
+    // it is made again.
+    if ((step === 'next' || step === live.at.step + 1) && !this.#busy(key)) live.forget()
+    return live.lend(bytes)
   }
 
-  async #checked<C>(
-    key: string,
-    check: (live: Live) => C,
-  ): Promise<{ readonly live: Live; readonly checked: C }> {
-    const resident = this.#residents.get(key)
-    if (resident !== undefined) {
-      try {
-        return { live: resident, checked: check(resident) }
-      } catch (error) {
-        if (!(error instanceof Problem)) throw error
-      }
+  #atOnce<C>(key: string, check: (live: Live) => C): Checked<C> | undefined {
+    const live = this.#residents.get(key)
+    if (live === undefined) return undefined
+    try {
+      return { live, checked: check(live) }
+    } catch (error) {
+      if (error instanceof Problem) return undefined
+      throw error
     }
+  }
+
+  async #checked<C>(key: string, check: (live: Live) => C): Promise<Checked<C>> {
     const live = await this.current(key)
     return { live, checked: check(live) }
   }
@@ -105,7 +117,8 @@ export class Copies {
       return ready
     }
     // Not for what is no step: the latest step must stay in the journal, so that its reply can be made again.
-    if (head.step > ready.at.step || head.step === 0) await ready.snapshotIfDue(sizeOf(bodyOf(event)))
+    const steps = head.step > ready.at.step || head.step === 0
+    if (steps && ready.snapshotIsDue(sizeOf(bodyOf(event)))) await ready.snapshot()
     await ready.fold(head, event, this.#options.engine.numerics, ask)
     return ready
   }

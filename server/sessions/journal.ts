@@ -109,16 +109,16 @@ export const plus = (a: Extent, b: Extent): Extent => ({
   bytes: a.bytes + b.bytes,
 })
 
-const bodies = new WeakMap<Event, readonly Uint8Array[]>()
+/** Beside what an event is: a map of events would keep the garbage collector busy. */
+const body = Symbol('body')
 
 /** The numbers of rows, where there are such, then the tensors. It is asked for at every stage of a step, and found once. */
-export function bodyOf(event: Event): readonly Uint8Array[] {
-  const body = bodies.get(event) ?? [
+export function bodyOf(event: Event & { [body]?: readonly Uint8Array[] }): readonly Uint8Array[] {
+  event[body] ??= [
     ...('gradients' in event ? rowBytes(event.gradients) : []),
     ...tensorsOf(event).flatMap(({ parts }) => parts),
   ]
-  bodies.set(event, body)
-  return body
+  return event[body]
 }
 
 const rowBytes = ({ rows = [] }: Tensors): readonly Uint8Array[] =>
@@ -197,19 +197,26 @@ const few = 2 ** 16
  *
  * @param fed what was hashed of the tensors as they came
  */
-export async function digest(event: StepEvent | ContributionEvent, fed?: Fed): Promise<string> {
+export function digest(event: StepEvent | ContributionEvent, fed?: Fed): string | Promise<string> {
   const numbers = numbersOf(event)
   const body = bodyOf(event)
   if (numbers.length + bytesIn(body) <= few) return hex(h64Raw(Buffer.concat([numbers, ...body])))
   if (fed !== undefined && numbers.equals(plainF32) && isOf(fed, body)) return hex(fed.hash.digest())
-  const hash = create64().update(numbers)
+  return digestOf(create64().update(numbers), body)
+}
+
+async function digestOf(hash: Fed['hash'], body: readonly Uint8Array[]): Promise<string> {
   await new Turns().through(body, (slice) => feed(hash, slice))
   return hex(hash.digest())
 }
 
+/** Of most steps: F32, neither parameters nor a loss, and nothing is changed. */
+const plainF32: Buffer = packr.pack(['F32', null, null, []])
+
 /** What there is to say of a step beside its tensors. */
 function numbersOf(event: StepEvent | ContributionEvent): Buffer {
   const { gradients, loss = null } = event
+  if (isPlain(event) && gradients.dtype === 'F32' && !('parameters' in event)) return plainF32
   const rows = counted(gradients)
   const rest =
     event.kind === 'step'
@@ -218,9 +225,6 @@ function numbersOf(event: StepEvent | ContributionEvent): Buffer {
   const numbers = [gradients.dtype, ...rest]
   return packr.pack(rows === undefined ? numbers : [...numbers, rows])
 }
-
-/** Of most steps. */
-const plainF32 = numbersOf({ kind: 'step', gradients: { dtype: 'F32', parts: [] }, changes: [] })
 
 /** A hash to be fed with the tensors of a step as they come, of which it is not known yet what else there is: most often nothing. */
 export const hashing = () => create64().update(plainF32)

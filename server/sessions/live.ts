@@ -6,6 +6,7 @@ import { StateLost, type Store, type StoredSession } from '../stores/store.ts'
 import { sizeOf } from '../turns.ts'
 import { type Aggregate, aggregate, stalenessWeight } from './aggregate.ts'
 import { ahead } from './ahead.ts'
+import { Backlog } from './backlog.ts'
 import { History, type Told } from './history.ts'
 import {
   bodyOf,
@@ -13,8 +14,6 @@ import {
   type ContributionEvent,
   type Event,
   type Extent,
-  nothing,
-  plus,
   readEvent,
   type StepEvent,
 } from './journal.ts'
@@ -91,9 +90,7 @@ export class Live {
   #round: readonly ContributionEvent[] = []
   /** The last position without such: contributions are in no snapshot, they stay in the journal. */
   #settled: Position
-  /** What is in the journal up to there, and beyond. */
-  #covered = nothing
-  #beyond = nothing
+  readonly #backlog = new Backlog()
   #saving: Promise<void> | undefined
 
   constructor(workshop: Workshop, key: string, stored: StoredSession, spec: Spec, program: Program) {
@@ -123,7 +120,7 @@ export class Live {
   }
   /** What the journal has beyond the snapshot. */
   get journal(): Extent {
-    return plus(this.#covered, this.#beyond)
+    return this.#backlog.all
   }
   /** Whether there is state: not yet, where the server is to keep parameters that have not arrived. */
   get started(): boolean {
@@ -196,7 +193,7 @@ export class Live {
         await this.#closeRound(to, ask)
     }
     this.#at = { seq: to.seq, id: to.id, step: to.step }
-    this.#beyond = plus(this.#beyond, { entries: 1, bytes: sizeOf(bodyOf(event)) })
+    this.#backlog.add(sizeOf(bodyOf(event)))
     if (this.#round.length === 0) this.#settle()
     this.#notice(numerics)
   }
@@ -225,7 +222,7 @@ export class Live {
     event: Aggregate & Told & Pick<StepEvent, 'parameters' | 'lease'>,
     ask: Ask | undefined,
   ): Promise<void> {
-    this.#forget()
+    this.forget()
     const output = await this.#replicaOrThrow().step({
       plan: ask?.stats || event.measure ? this.program.measured : this.program.plan,
       gradients: event.gradients,
@@ -241,22 +238,24 @@ export class Live {
 
   #settle(): void {
     this.#settled = this.#at
-    this.#covered = plus(this.#covered, this.#beyond)
-    this.#beyond = nothing
+    this.#backlog.settle()
+  }
+
+  /** Whether the journal has outgrown its budget with so many bytes more. */
+  snapshotIsDue(bytesToCome: number): boolean {
+    const { bytes, states } = this.#workshop.budget
+    const limit = { entries: this.#mostEntries, bytes: Math.max(bytes, states * this.stateBytes) }
+    const outgrown = this.#backlog.outgrows(limit, bytesToCome)
+    return this.#saving === undefined && this.started && (outgrown || this.#foreign)
   }
 
   /**
-   * Replace the journal up to the latest step by a snapshot, if it has outgrown its budget. To be called once the next step is
+   * Replace the journal up to the latest step by a snapshot. To be called once the next step is
    * in the journal and not yet folded: so the latest step can always be folded again, and its reply made again.
    * The state is copied before that step; it is written beside those that follow.
    */
-  async snapshotIfDue(bytesToCome: number): Promise<void> {
-    const { budget, engine, store, warn } = this.#workshop
-    const { entries, bytes } = this.journal
-    const limit = Math.max(budget.bytes, budget.states * this.stateBytes)
-    const outgrown = entries >= this.#mostEntries || bytes + bytesToCome > limit
-    const due = this.started && (outgrown || this.#foreign)
-    if (!due || this.#saving !== undefined) return
+  async snapshot(): Promise<void> {
+    const { engine, store, warn } = this.#workshop
     const saved = await this.#replicaOrThrow().save()
     const { seq, id, step } = this.#settled
     const { meta, body } = writeSnapshot(this.program.plan, saved, {
@@ -267,11 +266,11 @@ export class Live {
       options: [...this.options],
       past: this.history.past,
     })
-    const covered = this.#covered
+    const { covered } = this.#backlog
     this.#saving = store
       .putSnapshot(this.key, { seq, id, incarnation: this.incarnation, meta, body })
       .then(() => {
-        this.#covered = plus(this.#covered, { entries: -covered.entries, bytes: -covered.bytes })
+        this.#backlog.drop(covered)
         this.#foreign = false
       })
       .catch((error: unknown) =>
@@ -309,13 +308,13 @@ export class Live {
 
   async close(): Promise<void> {
     await this.#saving
-    this.#forget()
+    this.forget()
     this.#replica?.close()
     this.#replica = undefined
   }
 
   /** The latest reply is no longer kept here; who sends it holds it still. */
-  #forget(): void {
+  forget(): void {
     this.#last?.output.lease?.release()
     this.#last = undefined
   }

@@ -28,27 +28,19 @@ export class Log {
     this.#options = options
   }
 
-  async append(
+  append(
     { key, incarnation }: { readonly key: string; readonly incarnation: string },
     event: Event,
     terms: Terms = {},
   ): Promise<Appended> {
     const { engine, random, store } = this.#options
     const written = writeEvent(event, engine.numerics)
+    const entry = { advance: undefined, ...terms, ...written, id: random(), incarnation }
     const lease = 'lease' in event ? event.lease : undefined
-    try {
-      const lent = lease === undefined ? {} : { lease }
-      return await store.append(key, {
-        advance: undefined,
-        ...terms,
-        ...written,
-        ...lent,
-        id: random(),
-        incarnation,
-      })
-    } catch (error) {
-      if (lease !== undefined) linger(lease)
+    if (lease === undefined) return store.append(key, entry)
+    return store.append(key, { ...entry, lease }).catch((error: unknown) => {
+      linger(lease)
       throw error
-    }
+    })
   }
 }

@@ -128,18 +128,20 @@ export class Sessions {
     })
   }
 
-  /** Memory to read the body of a step into: where its tensors are then they need not be copied for the engine. */
-  lend(key: string, bytes: number): Lent | undefined {
-    return this.#copies.lend(key, bytes)
+  /**
+   * Memory to read the body of a step into: where its tensors are then they need not be copied for the engine.
+   *
+   * @param step which one it says that it is for
+   */
+  lend(key: string, bytes: number, step?: number | 'next'): Lent | undefined {
+    return this.#copies.lend(key, bytes, step)
   }
 
   /** Take a step. A lease that comes with it is released here. */
-  async step(key: string, request: StepRequest, asking: Asking = {}): Promise<StepResult> {
-    try {
-      return await this.#step(key, request, asking)
-    } finally {
-      asking.lease?.release()
-    }
+  step(key: string, request: StepRequest, asking: Asking = {}): Promise<StepResult> {
+    const { lease } = asking
+    const taking = this.#step(key, request, asking)
+    return lease === undefined ? taking : taking.finally(() => lease.release())
   }
 
   async #step(
@@ -212,8 +214,10 @@ export class Sessions {
     lap: Lap,
     fed?: Fed,
   ): Promise<StepResult | undefined> {
-    const event = await onlyRows(sent, live.spec.tensors)
-    const own = await digest(event, fed)
+    // What is there at once is not waited for: a small step has some dozen turns of the queue of promises as it is.
+    const event = sent.parameters === undefined ? sent : await onlyRows(sent, live.spec.tensors)
+    const digested = digest(event, fed)
+    const own = typeof digested === 'string' ? digested : await digested
     const after = step === undefined ? {} : { after: step - 1 }
     const appended = await this.#log.append(live, event, { ...after, advance: { digest: own } })
     lap('commit')

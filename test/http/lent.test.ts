@@ -180,6 +180,7 @@ test('a body is hashed as it comes, wherever it is cut, and that is the digest o
   for (const body of bodies)
     for (const cut of [64, 1000, 65_536]) {
       const payload = new Payload()
+      payload.begin(body.subarray(0, cut))
       for (let at = 0; at < body.length; at += cut) payload.note(body.subarray(at, at + cut), at)
       const fed = payload.of(body)
       assert.ok(fed !== undefined)
@@ -196,7 +197,18 @@ test('a body is hashed as it comes, wherever it is cut, and that is the digest o
     Buffer.from([0x81, 0xc1]),
   ]) {
     const payload = new Payload()
+    assert.equal(payload.begin(other.subarray(0, 1000)), undefined)
     payload.note(other.subarray(0, 1000), 0)
     assert.equal(payload.of(other), undefined)
   }
+})
+
+test('the first bytes of a body tell which step it is for, where nothing after them can', () => {
+  const grads = gradient(1)
+  const of = (body: object) => new Payload().begin(packr.pack(body).subarray(0, 1000))?.step
+  assert.equal(of({ grads }), 'next')
+  assert.equal(of({ step: 70_000, grads }), 70_000)
+  assert.equal(of({ dtype: 'F32', grads }), 'next')
+  assert.equal(of({ grads, step: 3 }), undefined)
+  assert.equal(of({ step: 'x', grads }), 'next')
 })

@@ -16,10 +16,14 @@ export class Kept {
     this.#all = all
   }
 
+  /** The scalars of the step before, if it was of this program. */
+  of(program: WasmProgram): Scalars | undefined {
+    return this.#of?.program === program ? this.#of.run.scalars : undefined
+  }
+
   /** For a step, to be followed by `end`. */
-  begin(program: WasmProgram, scalars: Scalars, make: () => Run): Run {
-    if (this.#of?.program === program) this.#of.run.again(scalars)
-    else {
+  begin(program: WasmProgram, make: () => Run): Run {
+    if (this.#of?.program !== program) {
       this.forget()
       this.#of = { program, run: make() }
     }

@@ -44,7 +44,7 @@ const backToBack = (at: number, arrays: readonly { readonly length: number }[]):
 export class Run {
   readonly #plan: Plan
   readonly #arena: Arena
-  #scalars: Scalars
+  readonly #scalars: Scalars
   readonly #slots = new Map<string, number>()
   /** Addresses by the array's name and the tensor. */
   readonly #arrays = new Map<string, number[]>()
@@ -61,9 +61,8 @@ export class Run {
     })
   }
 
-  /** Begin another step. It must be of the same program, and of one that `repeats`. */
-  again(scalars: Scalars): void {
-    this.#scalars = scalars
+  get scalars(): Scalars {
+    return this.#scalars
   }
 
   #take(bytes: number): number {
@@ -78,7 +77,7 @@ export class Run {
   }
 
   /** Copy tensors in, back to back, unless they are in the arena: true then. */
-  async place(name: string, { parts }: Tensors): Promise<boolean> {
+  place(name: string, { parts }: Tensors): boolean | Promise<boolean> {
     if (parts[0] !== undefined && this.#arena.has(parts[0])) {
       this.#arrays.set(
         name,
@@ -89,10 +88,10 @@ export class Run {
     const known = this.#arrays.get(name)
     const at = known?.[0] ?? this.#take(bytesIn(parts))
     if (known === undefined) this.#arrays.set(name, backToBack(at, parts))
-    await new Turns().through(parts, (slice, begin) =>
+    const copying = new Turns().through(parts, (slice, begin) =>
       copy(this.#arena.bytes(at + begin, slice.length), slice),
     )
-    return false
+    return copying === undefined ? false : copying.then(() => false)
   }
 
   /**
@@ -184,7 +183,8 @@ export class Run {
         )
       this.#calls.set(compiled, call)
       for (const { begin } of call.parts) begin()
-      if (call.tasks.length > 0) await threads.run(this.#arena, module, call.tasks, call.work)
+      const running = call.tasks.length > 0 && threads.run(this.#arena, module, call.tasks, call.work)
+      if (running) await running
       for (const { end } of call.parts) end()
     }
   }

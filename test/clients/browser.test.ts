@@ -170,7 +170,7 @@ describe('the page in Chromium', { skip }, () => {
     const other = await open(listed)
     assert.match(await other.evaluate(read, url), /"sessions"/)
     const named = (url: string) => fetch(url).then(({ headers }) => headers.get('x-request-id'))
-    assert.match((await other.evaluate(named, url)) ?? 'none', /^[\w-]{36}$/)
+    assert.match((await other.evaluate(named, url)) ?? 'none', /^[\w-]{12}-[0-9a-z]+$/)
     await Promise.all([page.close(), other.close()])
   })
 })

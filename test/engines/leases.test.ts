@@ -108,6 +108,40 @@ test('wasm: a step on memory that was lent is as any other, and leaves no trace 
   await threads.close()
 })
 
+test('wasm: updates are written over gradients that were lent, if nobody else holds them', async () => {
+  const [arena, threads, programs] = [new Arena(), new Threads(1), new WasmPrograms(new Modules())]
+  const make = () => new WasmReplica(plan, arena, 0, programs, threads, new Set(), () => {})
+  const [plain, lending] = [make(), make()]
+  for (const replica of [plain, lending]) await replica.begin({ options })
+  const before = arena.taken
+  for (const k of [1, 2, 3, 4]) {
+    const given = input(k)
+    const expected = await plain.step(given)
+    const lent = lending.lend(4 * (n + 7) + 5)
+    assert.ok(lent !== undefined)
+    // Of any alignment: what stands before it in a body is of any length.
+    const bytes = lent.bytes.subarray(5)
+    bytes.set(Buffer.concat(given.gradients.parts))
+    const shared = k % 2 === 0
+    if (shared) lent.lease.hold()
+    const parts = [bytes.subarray(0, 4 * n), bytes.subarray(4 * n)]
+    const { lease } = lent
+    const found = await lending.step({ ...given, gradients: { dtype: 'F32', parts }, lease })
+    assert.equal(found.lease === lease, !shared)
+    assert.ok(Buffer.concat(found.parts ?? []).equals(Buffer.concat(expected.parts ?? [])), `step ${k}`)
+    assert.equal(Buffer.concat(given.gradients.parts).equals(bytes), shared)
+    lease.release()
+    if (shared) lease.release()
+    // The output holds what it is in.
+    assert.ok(Buffer.concat(found.parts ?? []).equals(Buffer.concat(expected.parts ?? [])), `step ${k}`)
+    for (const { release } of [expected.lease, found.lease].map(held)) release()
+    assert.equal(arena.taken, before)
+  }
+  plain.close()
+  lending.close()
+  await threads.close()
+})
+
 test('wasm: an arena is left when session and replies are gone, in whatever order', async () => {
   for (const last of ['reply', 'session']) {
     const [arena, threads] = [new Arena(), new Threads(1)]

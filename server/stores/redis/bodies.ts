@@ -101,6 +101,8 @@ export class Bodies {
 
   /** Not waited for, and not needed: what was sent and not taken expires. */
   drop(key: string, name: string, parts: number): void {
+    // It may have been sent to another server than that which was to take it.
+    this.#bulk.close()
     this.#caller.script('drop a body', 'drop', sessionKeys(key), name, parts).catch(() => undefined)
   }
 

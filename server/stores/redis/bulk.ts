@@ -39,6 +39,8 @@ export class Bulk {
 
   constructor(client: Client) {
     this.#client = client
+    // It may find another server: what this is connected to may be the master no longer.
+    client.on('close', () => this.close())
   }
 
   /** Whether a field is there and its value, which must be of that size, was put where these pieces lie. */

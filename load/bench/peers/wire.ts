@@ -2,8 +2,9 @@ import { connect, type Socket } from 'node:net'
 
 /** A connection that sends the same request again and again, and does no more with the answers than see where they end. */
 export class Wire {
-  readonly #socket: Socket
+  readonly #port: number
   readonly #request: readonly Uint8Array[]
+  #socket: Socket | undefined
   #left = 0
   #head = ''
   #answered: ((status: number) => void) | undefined
@@ -14,22 +15,36 @@ export class Wire {
     // What is small goes in one piece, as a client would send it.
     this.#request =
       body.length < 2 ** 16 ? [Buffer.concat([Buffer.from(head), body])] : [Buffer.from(head), body]
-    this.#socket = connect(port, '127.0.0.1').setNoDelay(true)
-    this.#socket.on('data', (chunk) => this.#take(chunk))
-    this.#socket.on('close', () => this.#answered?.(0))
-    this.#socket.on('error', () => {})
+    this.#port = port
+    this.#socket = this.#connect()
+  }
+
+  #connect(): Socket {
+    const socket = connect(this.#port, '127.0.0.1').setNoDelay(true)
+    socket.on('data', (chunk) => this.#take(chunk))
+    socket.on('close', () => {
+      this.#socket = undefined
+      this.#left = 0
+      this.#head = ''
+      this.#end(0)
+    })
+    socket.on('error', () => {})
+    return socket
   }
 
   /** The status of the answer, when it is all there; 0 where the connection broke. */
   send(): Promise<number> {
+    // Servers close connections on which nothing is asked for a while: while others have their turn.
+    this.#socket ??= this.#connect()
+    const socket = this.#socket
     return new Promise((resolve) => {
       this.#answered = resolve
-      for (const piece of this.#request) this.#socket.write(piece)
+      for (const piece of this.#request) socket.write(piece)
     })
   }
 
   close(): void {
-    this.#socket.destroy()
+    this.#socket?.destroy()
   }
 
   #take(chunk: Buffer): void {
@@ -44,9 +59,13 @@ export class Wire {
       this.#head = ''
     }
     if (this.#left > 0) return
+    this.#end(this.#status)
+  }
+
+  #end(status: number): void {
     const answered = this.#answered
     this.#answered = undefined
-    answered?.(this.#status)
+    answered?.(status)
   }
 }
 

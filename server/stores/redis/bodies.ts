@@ -148,13 +148,11 @@ export class Bodies {
       while (next < chunks) {
         const index = next++
         const at = bodyKey(key, name, Math.floor(index / PER_PART))
-        const fetched = async () => {
-          if (await this.#bulk.hget(at, index, targets[index] ?? [])) return
-          const chunk = await this.#caller.command(what, 'hget', at, index)
-          // After a fault nothing more is placed: by the end of this, its place may be another's.
-          if (fault === undefined) place(index, chunk as Buffer | null)
-        }
-        await this.#turn(what, () => this.#caller.bounded(what, at, fetched))
+        const placed = () => this.#bulk.hget(at, index, targets[index] ?? [])
+        const fetched = async () => (await placed()) || this.#caller.command(what, 'hget', at, index)
+        const chunk = await this.#turn(what, () => this.#caller.bounded(what, at, fetched))
+        // After a fault nothing more is placed: by the end of this, its place may be another's.
+        if (chunk !== true && fault === undefined) place(index, chunk as Buffer | null)
       }
     }
     const lanes = Array.from({ length: Math.min(IN_FLIGHT, chunks - next) }, () =>

@@ -7,7 +7,11 @@ let dropped = 0
 const most = 2 ** 22
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
+const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
+
+/** Milliseconds after the last large body, in which another may come. */
+const quiet = 10_000
+let rest: NodeJS.Timeout | undefined
 
 /**
  * Note that so many bytes of buffers are not needed any more, each after a moment. The engine of JavaScript counts them
@@ -19,4 +23,7 @@ export function drop(bytes: number): void {
   if (dropped < most) return
   dropped = 0
   collect({ type: 'minor' })
+  // What grew old meanwhile, snapshots above all, would stay for as long as nothing more comes.
+  rest ??= setTimeout(() => collect(), quiet).unref()
+  rest.refresh()
 }

@@ -119,4 +119,27 @@ describe('all together', () => {
     assert.equal(first?.length, 17 * 4)
     for (const bytes of rest) assert.deepEqual(bytes, first)
   })
+
+  const [python, go] = ['python', 'go'].map((folder) =>
+    present.find((language) => language.folder === folder),
+  )
+  const skip = (python === undefined || go === undefined) && 'Python and Go are not both here'
+  it('two workers of PyTorch and one of Go share a session, and end with the same bytes', {
+    skip,
+  }, async () => {
+    const file = join(players, 'several.json')
+    const commands = [python?.adapter, python?.adapter, go?.play].flatMap((command) => command ?? [])
+    assert.equal(commands.length, 3)
+    const play = ({ run, ...rest }: Command, i: number, url: string) => {
+      const out = join(built, `several-${i}.bin`)
+      return execute({ ...rest, run: [...run, url, 'several', file, out, `${i}`, '3'] }).then(() =>
+        readFile(out),
+      )
+    }
+    const [first, ...rest] = await through(breakAlso(0.2, 11), (url) =>
+      Promise.all(commands.map((command, i) => play(command, i, url))),
+    )
+    assert.equal(first?.length, 17 * 4)
+    for (const bytes of rest) assert.deepEqual(bytes, first)
+  })
 })

@@ -27,6 +27,8 @@ export interface Language {
   readonly build: () => Promise<void>
   /** Plays the scenario; `URL PREFIX SCENARIO OUT` are added, and `STEPD_API_KEY` where the server asks for keys. */
   readonly play?: Command
+  /** Plays one of several workers by the adapter of a framework, and only what `several.json` has. */
+  readonly adapter?: Command
   /** Runs the example of the language's page, which is written to `file` before. */
   readonly example: { readonly fence: string; readonly file: string; readonly commands: readonly Command[] }
   /**

@@ -24,6 +24,7 @@ export const python: Language = {
     await environment(torch, [system, '-m', 'venv', '--system-site-packages'])
   },
   play: { run: [main, join(tests, 'scenario.py')] },
+  adapter: { run: [torch, join(tests, 'torch_player.py')] },
   example: {
     fence: 'python',
     file: join(folder, 'example.py'),

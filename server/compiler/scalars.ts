@@ -42,7 +42,7 @@ export class Scalars {
     this.#values = new Float64Array(plan.registers.length)
   }
 
-  /** Begin another step, not of certain rows, of a plan without vectors: what the one before it computed is computed again. */
+  /** Begin another step, of all rows and of a plan without vectors: all that the one before computed is computed again. */
   again(inputs: Inputs): this {
     this.#inputs = inputs
     this.#state = inputs.state

@@ -80,14 +80,7 @@ export class Access {
   }
 }
 
-let lastLocal: string | undefined
-/** Most requests say the same. */
-function isLocal(host = ''): boolean {
-  if (host === lastLocal) return true
-  const local = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host)
-  if (local) lastLocal = host
-  return local
-}
+const isLocal = (host = ''): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host)
 
 /** Whether an address to listen on is reached from this machine only. */
 export const isLoopback = (address: string): boolean =>

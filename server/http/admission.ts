@@ -81,6 +81,11 @@ export class Load {
     this.#own = own
   }
 
+  /** Whether its answer has gone, or its client: nothing gives back what it took after that. */
+  get left(): boolean {
+    return this.#left
+  }
+
   /** About to be held. @throws Problem `overloaded` */
   take(bytes: number): void {
     this.#admission.admit(this.#own, bytes)

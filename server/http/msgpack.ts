@@ -17,19 +17,26 @@ const jsonLimit = 2 ** 24
 /** From here on it matters where the bytes of a body are. */
 const large = 2 ** 20
 
-/** Memory for a body that begins so; given back with the answer, unless the request has handed it on. */
-function lentFor(
+/** A body of tensors: a large one in memory that its route lends, if it does, and hashed as it comes. */
+async function readTensors(
   request: FastifyRequest,
-  payload: Payload,
-  bytes: number,
-  first: Uint8Array,
-): Uint8Array | undefined {
-  if (bytes < large) return undefined
-  const beginning = payload.begin(first)
-  const lent = request.about.config.lend?.(request, bytes, beginning?.step)
-  if (lent === undefined) return undefined
-  request.lease = lent.lease
-  return lent.bytes
+  stream: IncomingMessage,
+  terms: BodyTerms,
+): Promise<Buffer> {
+  const { raw, about, load } = request
+  if (!(Number(raw.headers['content-length']) >= large)) return readBody(raw, stream, terms)
+  const payload = new Payload()
+  const lend = (bytes: number, first: Uint8Array): Uint8Array | undefined => {
+    const beginning = payload.begin(first)
+    // Of a client that has gone nobody would give it back; else it goes with the answer, or with who it is handed on to.
+    const lent = load.left ? undefined : about.config.lend?.(request, bytes, beginning?.step)
+    request.lease = lent?.lease
+    return lent?.bytes
+  }
+  const note = (part: Uint8Array, at: number) => payload.note(part, at)
+  const body = await readBody(raw, stream, { ...terms, lend, note })
+  request.fed = payload.of(body)
+  return body
 }
 
 /** Read bodies by their Content-Type: msgpack and JSON, but no JSON where tensors come, and files where routes take one. */
@@ -37,14 +44,7 @@ export function readBodies(app: Server, terms: Omit<BodyTerms, 'load'>): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(msgpackTypes, async (request: FastifyRequest, stream: IncomingMessage) => {
     if (request.is404) return undefined
-    const payload = new Payload()
-    const bytes = await readBody(request.raw, stream, {
-      ...terms,
-      load: request.load,
-      lend: (bytes, first) => lentFor(request, payload, bytes, first),
-      note: (part, at) => payload.note(part, at),
-    })
-    request.fed = payload.of(bytes)
+    const bytes = await readTensors(request, stream, { ...terms, load: request.load })
     if (bytes.length > 0) checkPlain(bytes)
     return decode(bytes, 'msgpack', unpack)
   })

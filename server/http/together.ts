@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 /**
  * Requests of which the heads came in the same turn of the event loop are begun together, when all of these are read.
  * What is done for each of them is then done for one right after the other, while code and data are in the processor's
- * caches: of small steps twice as many a second, where as many clients wait.
+ * caches: of small steps twice as many a second, where sixteen clients wait.
  */
 export function together(http: Server): void {
   const begin = http.listeners('request')

@@ -72,11 +72,6 @@ export class History {
 
   step({ seq, step }: At, told: Told, scalars: ReadonlyMap<string, number>): void {
     const { changes = [], loss, measure = false, workers } = told
-    const quiet = changes.length === 0 && loss === undefined && workers === undefined && !measure
-    if (quiet && this.#plan.exposed.size === 0) {
-      this.#add({ seq, step, kind: 'step', stats: {} })
-      return
-    }
     const names = measure ? scalars.keys() : this.#plan.exposed.keys()
     this.#add({
       seq,

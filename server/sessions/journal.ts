@@ -109,16 +109,19 @@ export const plus = (a: Extent, b: Extent): Extent => ({
   bytes: a.bytes + b.bytes,
 })
 
-/** Beside what an event is: a map of events would keep the garbage collector busy. */
-const body = Symbol('body')
+/**
+ * Beside what an event is: a map of events would keep the garbage collector busy. An event that is made of another is made
+ * before its body is asked for.
+ */
+const found = Symbol('body')
 
 /** The numbers of rows, where there are such, then the tensors. It is asked for at every stage of a step, and found once. */
-export function bodyOf(event: Event & { [body]?: readonly Uint8Array[] }): readonly Uint8Array[] {
-  event[body] ??= [
+export function bodyOf(event: Event & { [found]?: readonly Uint8Array[] }): readonly Uint8Array[] {
+  event[found] ??= [
     ...('gradients' in event ? rowBytes(event.gradients) : []),
     ...tensorsOf(event).flatMap(({ parts }) => parts),
   ]
-  return event[body]
+  return event[found]
 }
 
 const rowBytes = ({ rows = [] }: Tensors): readonly Uint8Array[] =>
@@ -226,7 +229,7 @@ function numbersOf(event: StepEvent | ContributionEvent): Buffer {
   return packr.pack(rows === undefined ? numbers : [...numbers, rows])
 }
 
-/** A hash to be fed with the tensors of a step as they come, of which it is not known yet what else there is: most often nothing. */
+/** A hash to be fed with the tensors of a step as they come. What else there is to say of it is not known yet: mostly nothing. */
 export const hashing = () => create64().update(plainF32)
 
 /** Bytes that a hash was fed with already. */

@@ -250,9 +250,9 @@ export class Live {
   }
 
   /**
-   * Replace the journal up to the latest step by a snapshot. To be called once the next step is
-   * in the journal and not yet folded: so the latest step can always be folded again, and its reply made again.
-   * The state is copied before that step; it is written beside those that follow.
+   * Replace the journal up to the latest step by a snapshot. To be called once the next step is in the journal and not yet
+   * folded: so the latest step can always be folded again, and its reply made again. The state is copied before that step;
+   * it is written beside those that follow.
    */
   async snapshot(): Promise<void> {
     const { engine, store, warn } = this.#workshop

@@ -149,10 +149,11 @@ export interface Page {
 }
 
 /**
- * Meta and body of entries and snapshots are given away, unless they are lent: whoever gave them changes them no more, and a
- * store may keep them as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of `A-Z a-z 0-9 . _ ~ - / :`; ids are
- * 32 hex digits. Every method that finds a session renews its time to live, `list` excepted. An expired session is not
- * there. Faults of the medium are thrown as `StoreUnavailable`; bytes that should be there and are not, as `StateLost`.
+ * Meta and body of entries and snapshots are given away, unless they are lent: whoever gave them changes them no more, and
+ * a store may keep them as they are. What is read is the reader's own. Keys are strings of 1 to 300 bytes of
+ * `A-Z a-z 0-9 . _ ~ - / :`; ids are 32 hex digits. Every method that finds a session renews its time to live, `list`
+ * excepted. An expired session is not there. Faults of the medium are thrown as `StoreUnavailable`; bytes that should be
+ * there and are not, as `StateLost`.
  */
 export interface Store {
   readonly name: string

@@ -25,7 +25,7 @@ const replyBytes = 4 * n
 const gradients = [1, 2, 3].map(
   (k) => new Uint8Array(Float32Array.from({ length: n }, (_, i) => Math.sin(k * i)).buffer),
 )
-const stepBody = (step: number) => packr.pack({ step, grads: gradients[step - 1] })
+const stepBody = (step: number) => packr.pack({ step, grads: gradients[(step - 1) % gradients.length] })
 
 class Service {
   readonly app: TestApp
@@ -221,6 +221,34 @@ test('a client that goes away before its step is computed leaves nothing behind'
     same(await service.step('a', 2), 2)
     await settles(state + replyBytes)
   }))
+
+test('clients that go away as soon as their body begins leave nothing behind', () =>
+  serving(async (service) => {
+    const body = stepBody(1)
+    const head = `POST /v1/sessions/a/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`
+    for (let k = 0; k < 40; k++) {
+      const socket = connect(service.port, '127.0.0.1')
+      await once(socket, 'connect')
+      socket.write(Buffer.concat([Buffer.from(head), body.subarray(0, 1000)]))
+      if (k % 2 === 0) socket.destroySoon()
+      else socket.resetAndDestroy()
+    }
+    await settles(state)
+    same(await service.step('a', 1), 1)
+    await settles(state + replyBytes)
+  }))
+
+test('what a journal in memory holds of the engine goes with the snapshot that stands for it, and with the session', () =>
+  serving(
+    async (service) => {
+      for (let step = 1; step <= 12; step++) await service.step('a', step)
+      // Of the journal no more than twice the state, and one body that came while a snapshot was written.
+      assert.ok(taken() <= state + 6 * replyBytes, `${taken()} bytes are taken`)
+      assert.equal((await service.app.send('DELETE', '/v1/sessions/a')).status, 204)
+      await settles(0)
+    },
+    { store: 'memory:' },
+  ))
 
 test('apply gives back all memory', () =>
   serving(async (service) => {

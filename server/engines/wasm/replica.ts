@@ -181,12 +181,7 @@ export class WasmReplica implements Replica {
     }
     // Few are cut from memory that is shared by many.
     const own = Buffer.allocUnsafe(sizeOf(views))
-    const [only, second] = views
-    if (only !== undefined && second === undefined && only.length <= few) {
-      copy(own, only)
-      return { parts: [own] }
-    }
-    await new Turns().through(views, (slice, at) => own.set(slice, at))
+    await new Turns().through(views, (slice, at) => copy(own.subarray(at, at + slice.length), slice))
     let end = 0
     return {
       parts: views.map(({ length }) => {

@@ -4,16 +4,15 @@ import type { TensorSpec } from '../../../schemas/index.ts'
 import { type RowsBin, type RowsBuffer, SessionId, StepRequest } from '../../../schemas/index.ts'
 import type { StepOutput } from '../../engines/engine.ts'
 import type { StepResult } from '../../sessions/sessions.ts'
-import { Bin, type Packable, pack, packr } from '../pack.ts'
-import { releaseWhenSent, sendPieces } from '../send.ts'
+import { replyMsgpack } from '../msgpack.ts'
+import { Bin, type Packable } from '../pack.ts'
+import { releaseWhenSent } from '../send.ts'
 import type { Server, Services } from '../services.ts'
 import { keyOf } from '../tenant.ts'
 import type { Timing } from '../timing.ts'
 import { etag } from './sessions.ts'
 
 const params = Type.Object({ id: SessionId })
-/** Bytes of updates up to which an answer is sent in one go. */
-const few = 2 ** 15
 
 /** `POST /v1/sessions/{id}/steps` */
 export function stepRoute(app: Server, { sessions }: Services): void {
@@ -49,22 +48,14 @@ export function stepRoute(app: Server, { sessions }: Services): void {
 function answer(response: FastifyReply, result: StepResult, like: RowsBuffer, timing: Timing): void {
   const { step, replayed, counted, output, ask, spec } = result
   releaseWhenSent(response, output)
-  const { of } = ask.want
-  const [only, second] = output.parts ?? []
-  // Most steps are small and packed: then the message is one piece, too.
-  const plain =
-    only !== undefined &&
-    second === undefined &&
-    only.length < few &&
-    like instanceof Uint8Array &&
-    !ask.stats
-  const content = plain
-    ? packr.pack({ step, replayed, counted, [of]: only })
-    : pack({ step, replayed, counted, ...outputBody(output, of, spec.tensors, like, ask.stats) })
+  const content = {
+    step,
+    replayed,
+    counted,
+    ...outputBody(output, ask.want.of, spec.tensors, like, ask.stats),
+  }
   timing.lap('encode')
-  response.header('etag', etag(step)).header('server-timing', timing.header()).type('application/msgpack')
-  if (plain) response.send(content)
-  else sendPieces(response, content as Uint8Array[])
+  replyMsgpack(response.header('etag', etag(step)).header('server-timing', timing.header()), content)
 }
 
 /** What a step gave, in the form in which its gradients came. */

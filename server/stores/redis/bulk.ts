@@ -128,7 +128,11 @@ export class Bulk {
     const end = bytes.indexOf(10) + 1
     const part = end === 0 ? bytes : bytes.subarray(0, end)
     this.#line += Buffer.from(part).toString('latin1')
-    if (end === 0) return part.length
+    if (end === 0) {
+      // No line that is expected is so long.
+      if (this.#line.length > WINDOW) this.close()
+      return part.length
+    }
     const line = this.#line.trimEnd()
     this.#line = ''
     const [asked] = this.#asked

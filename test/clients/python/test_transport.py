@@ -9,7 +9,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from stepd import NoAnswer, Refusal, Retry, Session
+from stepd import NoAnswer, Refusal, Retry, Session, transport
 
 SWIFT = Retry(base=0.005, cap=0.02)
 ONE = np.ones(1, np.float32)
@@ -180,3 +180,22 @@ def test_something_that_is_not_stepd(serve):
 def test_an_address_that_is_none_of_http():
     with pytest.raises(ValueError, match="Cannot connect to '127.0.0.1:8080': expected http"):
         Session.open("127.0.0.1:8080", "run")
+
+
+def test_a_large_answer_is_taken_apart_as_msgpack_has_it():
+    names = [f"layer-{i}/ü" for i in range(40)]
+    for message in (
+        {"step": 70_000, "replayed": False, "counted": True, "updates": bytes(range(256)) * 2**13},
+        {"step": 1, "updates": {name: name.encode() * 2**12 for name in names}, "stats": {"grad_norm": 0.5, "none": None}},
+        {"params": {"x" * 1024: b"", "y": bytes(2**20), "few": b"\x01"}},
+        {"tensors": [{"name": name * 100, "shape": [3, 4]} for name in names * 40], "step": 3},
+    ):
+        data = msgpack.packb(message)
+        assert len(data) >= transport._LARGE
+        assert copied(transport._views(data)) == message
+
+
+def copied(value):
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return bytes(value) if isinstance(value, memoryview) else value

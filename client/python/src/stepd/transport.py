@@ -138,7 +138,7 @@ def _decode(request: str, answer: urllib3.BaseHTTPResponse) -> Any:
         if len(data) == 0:
             return None
         if "msgpack" in kind:
-            return msgpack.unpackb(data)
+            return msgpack.unpackb(data) if len(data) < _LARGE else _views(data)
         if "octet-stream" in kind:
             return data
     detail = f"{request} answered {kind}, expected {MSGPACK}: {data[:200].decode(errors='replace')}"
@@ -149,6 +149,38 @@ def _decode(request: str, answer: urllib3.BaseHTTPResponse) -> Any:
         except ValueError:
             pass
     raise Refusal(problem, _retry_after(answer.headers.get("Retry-After", "")))
+
+
+#: Bytes of an answer from which on its byte strings are not copied.
+_LARGE = 2**20
+#: The widths of lengths: of byte strings, and of maps that say theirs apart.
+_BINS, _MAPS = {0xC4: 1, 0xC5: 2, 0xC6: 4}, {0xDE: 2, 0xDF: 4}
+
+
+def _views(data: bytes) -> Any:
+    """A message of which the byte strings are views: maps are taken apart here, all else by msgpack."""
+    view, at = memoryview(data), 0
+
+    def value() -> Any:
+        nonlocal at
+        kind = view[at]
+        start = at + 1 + (_BINS.get(kind) or _MAPS.get(kind) or 0)
+        length = int.from_bytes(view[at + 1 : start], "big")
+        if kind in _BINS:
+            at = start + length
+            return view[start:at]
+        if kind in _MAPS or 0x80 <= kind <= 0x8F:
+            at = start
+            return {value(): value() for _ in range(length if kind in _MAPS else kind & 0x0F)}
+        unpacker = msgpack.Unpacker(max_buffer_size=0)
+        # Names and numbers are shorter than that, lists need not be.
+        is_list = 0x90 <= kind <= 0x9F or kind in (0xDC, 0xDD)
+        unpacker.feed(view[at:] if is_list else view[at : at + 2**13])
+        found = unpacker.unpack()
+        at += unpacker.tell()
+        return found
+
+    return value()
 
 
 def _retry_after(value: str) -> float:

@@ -1,10 +1,10 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** Where the connection of a request breaks: after a share of the first bytes of it, or of its answer. */
+/** Where the connection of a request breaks: after some of the first bytes of it, or of its answer. */
 export interface Break {
   readonly in: 'request' | 'answer'
-  /** From 0 to 1. */
-  readonly after: number
+  /** Of `length` bytes that came at first, how many are passed on. */
+  readonly after: (length: number) => number
 }
 
 /** Called for every request with its first line, `POST /v1/… HTTP/1.1`. */
@@ -27,9 +27,9 @@ export async function startBreakingProxy(port: number, breaks: Breaks): Promise<
     // Clients do not pipeline: what they send after an answer is the next request.
     let answered = true
     let ask: Break | undefined
-    const cut = (to: Socket, data: Buffer, after: number): void => {
+    const cut = (to: Socket, data: Buffer, { after }: Break): void => {
       broken += 1
-      to.write(data.subarray(0, Math.floor(data.length * after)), () => {
+      to.write(data.subarray(0, after(data.length)), () => {
         client.destroy()
         upstream.destroy()
       })
@@ -40,13 +40,13 @@ export async function startBreakingProxy(port: number, breaks: Breaks): Promise<
         answered = false
         ask = breaks(data.toString('latin1').split('\r\n', 1)[0] ?? '')
       }
-      if (ask?.in === 'request') cut(upstream, data, ask.after)
+      if (ask?.in === 'request') cut(upstream, data, ask)
       else upstream.write(data)
     })
     upstream.on('data', (data) => {
       const first = !answered
       answered = true
-      if (first && ask?.in === 'answer') cut(client, data, ask.after)
+      if (first && ask?.in === 'answer') cut(client, data, ask)
       else client.write(data)
     })
     for (const socket of [client, upstream]) {
@@ -71,13 +71,15 @@ export async function startBreakingProxy(port: number, breaks: Breaks): Promise<
   }
 }
 
+const half = (length: number): number => length >> 1
+
 /** The answer to the first step of every session whose name ends in `cut` is lost, and nothing else. */
 export function breakTheCut(): Breaks {
   const seen = new Set<string>()
   return (line) => {
     if (!/^POST \S*-cut\/steps /.test(line) || seen.has(line)) return undefined
     seen.add(line)
-    return { in: 'answer', after: 0.5 }
+    return { in: 'answer', after: half }
   }
 }
 
@@ -90,7 +92,21 @@ export function breakAlso(share: number, seed: number): Breaks {
     state = (state * 48_271) % 2_147_483_647
     return state / 2_147_483_647
   }
-  return (line) =>
-    cut(line) ??
-    (random() < share ? { in: random() < 0.5 ? 'request' : 'answer', after: random() } : undefined)
+  return (line) => {
+    const asked = cut(line)
+    if (asked !== undefined || random() >= share) return asked
+    const where = random() < 0.5 ? 'request' : 'answer'
+    const place = random()
+    return { in: where, after: (length) => Math.floor(length * place) }
+  }
+}
+
+/** Answers to steps are cut after no byte, after one, two and so on, with one between that is left alone. */
+export function breakEverywhere(): Breaks {
+  let steps = 0
+  return (line) => {
+    if (!/^POST \S*\/steps /.test(line) || steps++ % 2 === 1) return undefined
+    const kept = (steps - 1) / 2
+    return { in: 'answer', after: () => kept }
+  }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { addKey } from '../../server/http/keys.ts'
 import { ServerProcess } from '../process.ts'
-import { type Breaks, breakAlso, breakTheCut, startBreakingProxy } from './breaks.ts'
+import { type Breaks, breakAlso, breakEverywhere, breakTheCut, startBreakingProxy } from './breaks.ts'
 import { languages } from './languages/index.ts'
 import {
   answers,
@@ -26,6 +26,8 @@ let server: ServerProcess
 let keyed: ServerProcess
 let key: string
 let expected: Uint8Array
+const everywhere = join(players, 'everywhere.json')
+let stepped: Uint8Array
 before(async () => {
   await mkdir(built, { recursive: true })
   const keysFile = join(built, 'keys.json')
@@ -34,6 +36,7 @@ before(async () => {
   server = await ServerProcess.start({ STEPD_STORE: 'memory:' })
   keyed = await ServerProcess.start({ STEPD_STORE: 'memory:', STEPD_KEYS_FILE: keysFile })
   expected = await through(breakTheCut(), (url) => playScenario(url, 'typescript'))
+  stepped = await through(breakEverywhere(), (url) => playScenario(url, 'typescript', everywhere))
 })
 after(() => Promise.all([server.stop(), keyed.stop()]))
 
@@ -51,10 +54,11 @@ async function endsAlike(
   breaks: Breaks,
   prefix: string,
   to = server,
+  [file, bytes] = [scenarioFile, expected],
 ): Promise<void> {
   const out = join(built, `${prefix}.bin`)
-  await through(breaks, (url) => execute({ ...rest, run: [...run, url, prefix, scenarioFile, out] }), to)
-  assert.deepEqual(await readFile(out), expected)
+  await through(breaks, (url) => execute({ ...rest, run: [...run, url, prefix, file, out] }), to)
+  assert.deepEqual(await readFile(out), bytes)
 }
 
 /** Those that are here. */
@@ -77,14 +81,16 @@ for (const language of languages.filter(({ folder }) => chosen.length === 0 || c
       it('does so over connections of which one request in five loses its own', async () => {
         for (const seed of [1, 2, 3]) await endsAlike(player, breakAlso(0.2, seed), `${folder}-${seed}`)
       })
-    }
 
-    if (player !== undefined)
-      it('does so with an API key, and is refused without', async () => {
+      it('steps on wherever an answer is cut', () =>
+        endsAlike(player, breakEverywhere(), `${folder}-everywhere`, server, [everywhere, stepped]))
+
+      it('ends the scenario with an API key, and is refused without', async () => {
         const named = { ...player, env: { ...player.env, STEPD_API_KEY: key } }
         await endsAlike(named, breakTheCut(), `${folder}-keyed`, keyed)
         await assert.rejects(endsAlike(player, breakTheCut(), `${folder}-keyless`, keyed), /unauthenticated/)
       })
+    }
 
     it('runs the example of its page', async () => {
       await writeExample(language, server.url)

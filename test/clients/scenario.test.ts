@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ServerProcess } from '../process.ts'
-import { type Breaks, breakAlso, breakTheCut, startBreakingProxy } from './breaks.ts'
-import { playScenario } from './scenario.ts'
+import { type Breaks, breakAlso, breakEverywhere, breakTheCut, startBreakingProxy } from './breaks.ts'
+import { playScenario, scenarioFile } from './scenario.ts'
 
 let server: ServerProcess
 before(async () => {
@@ -10,10 +11,10 @@ before(async () => {
 })
 after(() => server.stop())
 
-async function through(breaks: Breaks, prefix: string) {
+async function through(breaks: Breaks, prefix: string, file = scenarioFile) {
   const proxy = await startBreakingProxy(Number(new URL(server.url).port), breaks)
   try {
-    const bytes = Buffer.from(await playScenario(proxy.url, prefix))
+    const bytes = Buffer.from(await playScenario(proxy.url, prefix, file))
     return { bytes, requests: proxy.requests(), broken: proxy.broken() }
   } finally {
     await proxy.stop()
@@ -29,4 +30,13 @@ test('the scenario ends with the same parameters, over connections that break to
     assert.ok(broken.broken >= 0.1 * broken.requests, `${broken.broken} of ${broken.requests} were broken`)
     assert.deepEqual(broken.bytes, quiet.bytes)
   }
+})
+
+test('steps go on wherever the answer is cut', async () => {
+  const file = join(dirname(scenarioFile), 'everywhere.json')
+  const quiet = await through(() => undefined, 'quiet', file)
+  const cut = await through(breakEverywhere(), 'cut', file)
+  assert.deepEqual(cut.bytes, quiet.bytes)
+  // Every length of an answer was there, the whole one too: some steps needed no second request.
+  assert.ok(cut.broken > 300 && cut.broken < 1000, `${cut.broken} answers were cut`)
 })

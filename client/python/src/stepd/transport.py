@@ -105,7 +105,9 @@ class Transport:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NoAnswer(f"Cannot {method} {self._base}{path}: {error}") from error
         # A connection that broke among the headers looks to http.client like an answer that ends with them.
-        if answer.status != 204 and not {"content-length", "transfer-encoding"} & {k.lower() for k in answer.headers}:
+        named = answer.headers
+        whole = named.get("Content-Length", "").isdigit() or named.get("Transfer-Encoding", "").lower() == "chunked"
+        if answer.status != 204 and not whole:
             raise NoAnswer(f"Cannot {method} {self._base}{path}: the headers of the answer end early")
         return _decode(f"{method} {self._base}{path}", answer)
 

@@ -54,20 +54,31 @@ function atHand(stream: Readable, length: number): Buffer | undefined {
   return bytes instanceof Buffer ? bytes : undefined
 }
 
+/** Memory for all of it is taken when its first 64 KiB are there: hundreds may announce much, and send hardly anything. */
 async function placed(stream: Readable, length: number, { pace, lend, note }: BodyTerms): Promise<Buffer> {
+  const first: Buffer[] = []
   let body: Buffer | undefined
-  let at = 0
+  let [at, came] = [0, 0]
+  const put = (part: Buffer) => {
+    if (body === undefined || at + part.length > length) return
+    copy(body.subarray(at, at + part.length), part)
+    note?.(part, at)
+    at += part.length
+  }
   await each(stream, pace, (chunk) => {
-    body ??= reserve(length, () => lend?.(length, chunk))
-    if (at + chunk.length <= length) {
-      copy(body.subarray(at, at + chunk.length), chunk)
-      note?.(chunk, at)
+    came += chunk.length
+    if (body !== undefined) put(chunk)
+    else {
+      first.push(chunk)
+      if (came < Math.min(length, small)) return
+      const beginning = first.length === 1 ? chunk : Buffer.concat(first.splice(0))
+      body = reserve(length, () => lend?.(length, beginning))
+      put(beginning)
     }
-    at += chunk.length
     drop(chunk.length)
   })
-  if (at === length) return body ?? Buffer.alloc(0)
-  throw new Problem('malformed_body', `The body has ${at} bytes, and its Content-Length says ${length}`)
+  if (came === length) return body ?? Buffer.alloc(0)
+  throw new Problem('malformed_body', `The body has ${came} bytes, and its Content-Length says ${length}`)
 }
 
 /** A large one is not touched before it is written to: the system then gives it page by page. */

@@ -1,7 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What must move within the time that is given: less is a peer that stalls, or wants to hold what it was given. */
 const least = 2 ** 16
+
+/** Milliseconds from one that is ended to the next. */
+const between = 2
 
 interface Watched {
   readonly moved: () => number
@@ -17,6 +20,7 @@ export class Pace {
   readonly #now: () => number
   readonly #watched = new Set<Watched>()
   #timer: NodeJS.Timeout | undefined
+  #ending = false
 
   /** @param limit milliseconds in which 64 KiB or the rest of a transfer must move */
   constructor(limit: number, now: () => number) {
@@ -34,29 +38,27 @@ export class Pace {
 
   /** Apart from what is watched: a timer that is made beside it would hold it for as long as it runs. */
   #start(): NodeJS.Timeout {
-    return setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
+    return setInterval(() => void this.#check(), Math.max(10, this.limit / 8)).unref()
   }
 
-  #check(): void {
+  async #check(): Promise<void> {
+    if (this.#ending) return
     if (this.#watched.size === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
+    this.#ending = true
     const now = this.#now()
-    const stalled: Watched[] = []
     for (const watched of this.#watched) {
       const at = watched.moved()
       if (at - watched.at >= least || watched.held()) Object.assign(watched, { since: now, at })
-      else if (now - watched.since >= this.limit) stalled.push(watched)
+      else if (now - watched.since >= this.limit) {
+        this.#watched.delete(watched)
+        watched.stalled()
+        // Each is to be told, there may be hundreds, and those who try again do so one after the other too.
+        await sleep(between)
+      }
     }
-    void this.#end(stalled)
-  }
-
-  /** One in a turn of the event loop: each is to be told, there may be hundreds, and a step takes several turns. */
-  async #end(stalled: readonly Watched[]): Promise<void> {
-    for (const watched of stalled) {
-      if (this.#watched.delete(watched)) watched.stalled()
-      await setImmediate()
-    }
+    this.#ending = false
   }
 }

@@ -161,6 +161,27 @@ test('a body that stalls is given up, and what it held is free', async () => {
   await until('nothing is held', async () => (await metric('held_bytes')) === 0)
 })
 
+test('bodies that are announced and hardly come take hardly any memory, and those that stall are given up', async () => {
+  await start({ stallTimeout: 2000 })
+  await open(1024)
+  const length = MiB - 1
+  const before = process.memoryUsage().arrayBuffers
+  const many = Array.from({ length: 50 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  for (const socket of many) {
+    socket.write(head(length))
+    socket.write('x')
+  }
+  await until('all have begun', async () => (await metric('held_bytes')) === many.length * length)
+  const taken = process.memoryUsage().arrayBuffers - before
+  assert.ok(taken < 16 * MiB, `${taken} bytes for bodies of 50 bytes`)
+  for (const answer of await Promise.all(many.map((socket) => read(socket, /\}$/)))) {
+    assert.match(answer, /^HTTP\/1.1 408 /)
+    assert.equal(problemOf(answer).code, 'request_timeout')
+  }
+  for (const socket of many) socket.destroy()
+  await until('nothing is held', async () => (await metric('held_bytes')) === 0)
+})
+
 test('a client that does not read its answer is let go, and so is what it held', async () => {
   await start({ stallTimeout: 500 })
   await open(4096)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { Problem } from '../../schemas/index.ts'
 import { copy, Turns } from '../turns.ts'
 import type { Load } from './admission.ts'
@@ -55,7 +55,12 @@ function atHand(stream: Readable, length: number): Buffer | undefined {
 }
 
 /** Memory for all of it is taken when its first 64 KiB are there: hundreds may announce much, and send hardly anything. */
-async function placed(stream: Readable, length: number, { pace, lend, note }: BodyTerms): Promise<Buffer> {
+async function placed(
+  stream: Readable,
+  length: number,
+  { pace, lend, note }: BodyTerms,
+  held?: () => boolean,
+): Promise<Buffer> {
   const first: Buffer[] = []
   let body: Buffer | undefined
   let [at, came] = [0, 0]
@@ -65,7 +70,7 @@ async function placed(stream: Readable, length: number, { pace, lend, note }: Bo
     note?.(part, at)
     at += part.length
   }
-  await each(stream, pace, (chunk) => {
+  const take = (chunk: Buffer) => {
     came += chunk.length
     if (body !== undefined) put(chunk)
     else {
@@ -76,7 +81,8 @@ async function placed(stream: Readable, length: number, { pace, lend, note }: Bo
       put(beginning)
     }
     drop(chunk.length)
-  })
+  }
+  await each(stream, pace, take, held)
   if (came === length) return body ?? Buffer.alloc(0)
   throw new Problem('malformed_body', `The body has ${came} bytes, and its Content-Length says ${length}`)
 }
@@ -94,31 +100,65 @@ function reserve(length: number, lend: () => Uint8Array | undefined): Buffer {
   }
 }
 
-async function collected(
-  stream: Readable,
-  { limit, load, pace }: BodyTerms,
-  how = 'is larger',
-  held?: () => boolean,
-): Promise<Buffer> {
+async function collected(stream: Readable, { limit, load, pace }: BodyTerms): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  const take = (chunk: Buffer) => {
+  await each(stream, pace, (chunk) => {
     length += chunk.length
-    if (length > limit) throw tooLarge(how, limit)
+    if (length > limit) throw tooLarge('is larger', limit)
     load.take(chunk.length)
     chunks.push(chunk)
-  }
-  await each(stream, pace, take, held)
-  return Buffer.from((await new Turns().join(chunks)).buffer)
+  })
+  return joined(chunks)
 }
 
+const joined = async (chunks: readonly Buffer[]): Promise<Buffer> =>
+  Buffer.from((await new Turns().join(chunks)).buffer)
+
+/** What swells to more than so many bytes, and so many times, is counted before memory is taken for it. */
+const swelling = { bytes: 2 ** 24, times: 64 } as const
+
 async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
+  const { limit, load, pace } = terms
   const inflating = new Inflating(stream)
+  const chunks: Buffer[] = []
+  let [length, taken, swells] = [0, 0, false]
+  const take = (chunk: Buffer) => {
+    length += chunk.length
+    if (length > limit) throw tooLarge('decompresses to more', limit)
+    const { given, kept } = inflating
+    swells ||= length > swelling.bytes && length > swelling.times * given && kept !== undefined
+    if (swells) {
+      chunks.length = 0
+      drop(chunk.length)
+    } else {
+      load.take(chunk.length)
+      taken = length
+      chunks.push(chunk)
+    }
+  }
   try {
-    return await collected(inflating.out, terms, 'decompresses to more', () => inflating.waits)
+    await each(inflating.out, pace, take, () => inflating.waits)
   } catch (error) {
     if (error instanceof Problem || !isZlib(error)) throw error
     throw new Problem('malformed_body', 'The body is not gzip, which its Content-Encoding says it is')
+  } finally {
+    inflating.end()
+  }
+  if (!swells) return joined(chunks)
+  load.take(length - taken)
+  return again(inflating.kept ?? [], length, terms)
+}
+
+/** Decompress once more, now that it is known to how much: into memory of that length. */
+async function again(
+  zipped: readonly Buffer[],
+  length: number,
+  { limit, load, pace }: BodyTerms,
+): Promise<Buffer> {
+  const inflating = new Inflating(Readable.from(zipped, { objectMode: false }))
+  try {
+    return await placed(inflating.out, length, { limit, load, pace }, () => inflating.waits)
   } finally {
     inflating.end()
   }

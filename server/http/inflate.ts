@@ -3,6 +3,9 @@ import { type Readable, Writable } from 'node:stream'
 import { createGunzip, type Gunzip } from 'node:zlib'
 import { Gate } from '../turns.ts'
 
+/** So many bytes of a body are kept as they came: what is longer need not swell much to be too large. */
+const most = 2 ** 23
+
 /** Bytes that are decompressed in one go: they become 16 MiB at most. */
 const slice = 2 ** 14
 const threads = 4
@@ -20,6 +23,8 @@ export class Inflating {
   readonly #feed: Writable
   readonly #broken = (error: Error) => this.out.destroy(error)
   #waits = false
+  #given = 0
+  #kept: Buffer[] | undefined = []
 
   constructor(stream: Readable) {
     this.#stream = stream
@@ -35,7 +40,20 @@ export class Inflating {
     return this.#waits
   }
 
+  /** Bytes that came to be decompressed. */
+  get given(): number {
+    return this.#given
+  }
+
+  /** These bytes, where they are few. */
+  get kept(): readonly Buffer[] | undefined {
+    return this.#kept
+  }
+
   async #take(chunk: Buffer): Promise<void> {
+    this.#given += chunk.length
+    if (this.#given > most) this.#kept = undefined
+    this.#kept?.push(chunk)
     for (let at = 0; at < chunk.length; at += slice) {
       this.#waits = true
       await lanes.run(() => {

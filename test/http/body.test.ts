@@ -114,6 +114,36 @@ test('a body that turns out to be too large is refused', async () => {
   checkTooLarge(await send(['Content-Encoding: gzip', 'Transfer-Encoding: chunked'], chunked([zipped])))
 })
 
+test('a compressed body that swells a thousandfold is decompressed to what it was, or refused', async () => {
+  const size = 2 ** 23
+  const roomy = await TestApp.start({ bodyLimit: 4 * size + 2 ** 10 })
+  try {
+    const values = new Float32Array(size)
+    // Neither all alike, nor so that it swells from its first bytes on.
+    for (let i = 0; i < 2 ** 16; i++) values[i] = Math.sin(i)
+    values[size - 1] = 3
+    const ask = async (shape: readonly number[]) => {
+      const grads = new Uint8Array(4 * (shape[0] ?? 0))
+      grads.set(new Uint8Array(values.buffer).subarray(0, grads.length))
+      const payload = gzipSync(packr.pack({ chain: 'sgd(0.5)', tensors: [{ name: 'w', shape }], grads }))
+      const headers = { 'content-type': 'application/msgpack', 'content-encoding': 'gzip' }
+      return roomy.raw({ method: 'POST', url: '/v1/apply', payload, headers })
+    }
+    const { status, body: answered } = await ask([size])
+    assert.equal(status, 200)
+    const found = new Float32Array(new Uint8Array(answered.updates as Uint8Array).buffer)
+    assert.deepEqual(
+      found,
+      values.map((x) => -0.5 * x),
+    )
+    assert.equal((await ask([8 * size])).body.code, 'body_too_large')
+    const { raw } = await roomy.raw({ method: 'GET', url: '/metrics' })
+    assert.match(raw.toString(), /^stepd_held_bytes 0$/m)
+  } finally {
+    await roomy.close()
+  }
+})
+
 test('a body of just the limit is read', async () => {
   const got = await send([`Content-Length: ${limit}`], [Buffer.alloc(limit)])
   // Read, and found to be no map.

@@ -8,7 +8,7 @@ import { updatesOf } from './agree.ts'
 import { flowerAgrees, flowerContender } from './flower.ts'
 import { type Disk, outcomeOf, type Raced } from './outcome.ts'
 import type { Peer } from './peer.ts'
-import { type Case, nameOf, Race } from './race.ts'
+import { type Case, nameOf, Race, warmUp } from './race.ts'
 import { startStepd } from './stepd.ts'
 import { type Tuned, tune } from './tune.ts'
 
@@ -113,6 +113,7 @@ async function tryFlower(): Promise<{ readonly here: boolean; readonly note: str
 
 async function contender(name: string, at: Case, starting: Promise<Peer>): Promise<Contender> {
   const peer = await starting
+  await warmUp(peer)
   const race = await Race.open(peer, at)
   return {
     name,

@@ -2,7 +2,7 @@ import { ask, type RedisServer } from '../../test/redis.ts'
 import type { Table } from '../bench/report.ts'
 import { mustAgree, updatesOf } from './agree.ts'
 import type { Peer, Rival, Setting } from './peer.ts'
-import { type Case, nameOf, Race } from './race.ts'
+import { type Case, nameOf, Race, warmUp } from './race.ts'
 
 /** What a rival came to, each way that it was run. */
 export interface Tuned {
@@ -28,6 +28,7 @@ export async function tune(
     try {
       const peer = await setting.start(redis.url)
       try {
+        await warmUp(peer)
         const off = mustAgree(`${name}, ${setting.label},`, await updatesOf(peer, 'agree'), wanted)
         tried.push({ setting, off, rates: await ratesOf(peer, cases, redis) })
       } finally {

@@ -113,14 +113,19 @@ async function tryFlower(): Promise<{ readonly here: boolean; readonly note: str
 
 async function contender(name: string, at: Case, starting: Promise<Peer>): Promise<Contender> {
   const peer = await starting
-  await warmUp(peer)
-  const race = await Race.open(peer, at)
-  return {
-    name,
-    run: async () => ({ ms: 1000 / (await race.rate(at.time)) }),
-    async close() {
-      race.close()
-      await peer.stop()
-    },
+  try {
+    await warmUp(peer)
+    const race = await Race.open(peer, at)
+    return {
+      name,
+      run: async () => ({ ms: 1000 / (await race.rate(at.time)) }),
+      async close() {
+        race.close()
+        await peer.stop()
+      },
+    }
+  } catch (error) {
+    await peer.stop()
+    throw error
   }
 }

@@ -11,6 +11,9 @@ import type { Pace } from './pace.ts'
 /** Bytes up to which a body may be there before it is asked for. */
 const small = 2 ** 16
 
+/** A compressed body up to here is kept until it is known what it decompresses to. */
+const little = 2 ** 21
+
 /** What a body is read under. */
 export interface BodyTerms {
   /** In bytes, decompressed. */
@@ -38,10 +41,11 @@ export async function readBody(raw: IncomingMessage, stream: Readable, terms: Bo
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new Problem('unsupported_media_type', `Content-Encoding is ${encoding}, expected gzip or none`)
   const known = encoding === 'identity' && !Number.isNaN(length)
-  if (known) terms.load.take(length)
+  const keeps = encoding === 'gzip' && length <= little
+  if (known || keeps) terms.load.take(length)
   goOn(raw)
   if (known) return (raw.complete && atHand(stream, length)) || placed(stream, length, terms)
-  return encoding === 'gzip' ? unzipped(stream, terms) : collected(stream, terms)
+  return encoding === 'gzip' ? unzipped(stream, terms, keeps) : collected(stream, terms)
 }
 
 const tooLarge = (how: string, limit: number) =>
@@ -118,23 +122,20 @@ const joined = async (chunks: readonly Buffer[]): Promise<Buffer> =>
 /** What swells to more than so many bytes, and so many times, is counted before memory is taken for it. */
 const swelling = { bytes: 2 ** 24, times: 64 } as const
 
-async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
+async function unzipped(stream: Readable, terms: BodyTerms, keeps: boolean): Promise<Buffer> {
   const { limit, load, pace } = terms
-  const inflating = new Inflating(stream)
+  const inflating = new Inflating(stream, keeps)
   const chunks: Buffer[] = []
-  let [length, taken, swells] = [0, 0, false]
+  let [length, swells] = [0, false]
   const take = (chunk: Buffer) => {
     length += chunk.length
     if (length > limit) throw tooLarge('decompresses to more', limit)
-    const { given, kept } = inflating
-    swells ||= length > swelling.bytes && length > swelling.times * given && kept !== undefined
-    if (swells) {
+    load.take(chunk.length)
+    swells ||= keeps && length > swelling.bytes && length > swelling.times * inflating.given
+    if (!swells) chunks.push(chunk)
+    else {
       chunks.length = 0
       drop(chunk.length)
-    } else {
-      load.take(chunk.length)
-      taken = length
-      chunks.push(chunk)
     }
   }
   try {
@@ -145,9 +146,7 @@ async function unzipped(stream: Readable, terms: BodyTerms): Promise<Buffer> {
   } finally {
     inflating.end()
   }
-  if (!swells) return joined(chunks)
-  load.take(length - taken)
-  return again(inflating.kept ?? [], length, terms)
+  return swells ? again(inflating.kept, length, terms) : joined(chunks)
 }
 
 /** Decompress once more, now that it is known to how much: into memory of that length. */

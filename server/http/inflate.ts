@@ -3,9 +3,6 @@ import { type Readable, Writable } from 'node:stream'
 import { createGunzip, type Gunzip } from 'node:zlib'
 import { Gate } from '../turns.ts'
 
-/** So many bytes of a body are kept as they came: what is longer need not swell much to be too large. */
-const most = 2 ** 23
-
 /** Bytes that are decompressed in one go: they become 16 MiB at most. */
 const slice = 2 ** 14
 const threads = 4
@@ -24,10 +21,13 @@ export class Inflating {
   readonly #broken = (error: Error) => this.out.destroy(error)
   #waits = false
   #given = 0
-  #kept: Buffer[] | undefined = []
+  readonly #keeps: boolean
+  readonly #kept: Buffer[] = []
 
-  constructor(stream: Readable) {
+  /** @param keeps whether what came is kept */
+  constructor(stream: Readable, keeps = false) {
     this.#stream = stream
+    this.#keeps = keeps
     this.#feed = new Writable({
       write: (chunk: Buffer, _encoding, done) => void this.#take(chunk).then(() => done()),
       final: (done) => void this.out.end(() => done()),
@@ -45,15 +45,13 @@ export class Inflating {
     return this.#given
   }
 
-  /** These bytes, where they are few. */
-  get kept(): readonly Buffer[] | undefined {
+  get kept(): readonly Buffer[] {
     return this.#kept
   }
 
   async #take(chunk: Buffer): Promise<void> {
     this.#given += chunk.length
-    if (this.#given > most) this.#kept = undefined
-    this.#kept?.push(chunk)
+    if (this.#keeps) this.#kept.push(chunk)
     for (let at = 0; at < chunk.length; at += slice) {
       this.#waits = true
       await lanes.run(() => {

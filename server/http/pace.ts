@@ -19,6 +19,7 @@ export class Pace {
   readonly limit: number
   readonly #now: () => number
   readonly #watched = new Set<Watched>()
+  readonly #stalled = new Set<Watched>()
   #timer: NodeJS.Timeout | undefined
   #ending = false
 
@@ -33,7 +34,10 @@ export class Pace {
     const watched = { moved, held, stalled, since: this.#now(), at: moved() }
     this.#watched.add(watched)
     this.#timer ??= this.#start()
-    return () => this.#watched.delete(watched)
+    return () => {
+      this.#watched.delete(watched)
+      this.#stalled.delete(watched)
+    }
   }
 
   /** Apart from what is watched: a timer that is made beside it would hold it for as long as it runs. */
@@ -41,23 +45,30 @@ export class Pace {
     return setInterval(() => void this.#check(), Math.max(10, this.limit / 8)).unref()
   }
 
-  async #check(): Promise<void> {
-    if (this.#ending) return
+  #check(): void {
     if (this.#watched.size === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
-    this.#ending = true
     const now = this.#now()
     for (const watched of this.#watched) {
       const at = watched.moved()
       if (at - watched.at >= least || watched.held()) Object.assign(watched, { since: now, at })
       else if (now - watched.since >= this.limit) {
         this.#watched.delete(watched)
-        watched.stalled()
-        // Each is to be told, there may be hundreds, and those who try again do so one after the other too.
-        await sleep(between)
+        this.#stalled.add(watched)
       }
+    }
+    if (!this.#ending) void this.#end()
+  }
+
+  /** One after the other: each is to be told, there may be hundreds, and those who try again at once are to come so too. */
+  async #end(): Promise<void> {
+    this.#ending = true
+    for (const watched of this.#stalled) {
+      this.#stalled.delete(watched)
+      watched.stalled()
+      await sleep(between)
     }
     this.#ending = false
   }

@@ -152,6 +152,7 @@ test('a body that stalls is given up, and what it held is free', async () => {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
   socket.write(head(2 * MiB))
+  socket.write(Buffer.alloc(2 ** 16))
   const trickle = setInterval(() => socket.write('x'), 20)
   const answer = await read(socket, /\}$/)
   clearInterval(trickle)

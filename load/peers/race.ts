@@ -15,7 +15,7 @@ export interface Case {
 }
 
 /**
- * What every contender is given to do before it is measured: small steps, some ten thousand of them. A server that has been
+ * What every HTTP server is given to do before it is measured: small steps, some ten thousand of them. A server that has been
  * there for a minute has its code compiled by then, by whatever compiles it while it runs.
  */
 const warmup: Case = { n: 1024, connections: 16, time: 8000 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
-import { closedChannel } from '../../server/stores/redis/keys.ts'
+import { closedChannel, newBodyKeys } from '../../server/stores/redis/keys.ts'
+import { scripts } from '../../server/stores/redis/scripts.ts'
 import { StateLost, type Store, StoreUnavailable } from '../../server/stores/store.ts'
+import { checkLeftovers } from '../chaos/leftovers.ts'
 import { startProxy } from '../proxy.ts'
 import { ask, type RedisServer, startRedis } from '../redis.ts'
 import { entriesOf, newId, snapshotOf } from './conformance/fixture.ts'
@@ -366,6 +368,39 @@ describe('store: redis, its keys', () => {
       await store.append('a', entry(incarnation, Buffer.from('2')))
       assert.deepEqual(await store.append('a', made), first)
       assert.equal((await entriesOf(store, 'a', 0)).length, 2)
+      await store.close()
+    }))
+
+  it('that a server left as it was killed, its snapshot put and nothing trimmed, go with the next snapshot', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const client = server.client()
+      const incarnation = await create(store)
+      const made = Array.from({ length: 100 }, () => entry(incarnation, Buffer.alloc(10)))
+      for (const one of made) await store.append('a', one)
+      const at = (seq: number) => ({ incarnation, seq, id: made[seq - 1]?.id ?? '', meta: none })
+      const name = newId()
+      const put = [
+        incarnation,
+        name,
+        90,
+        at(90).id,
+        Buffer.alloc(0),
+        3,
+        1,
+        1,
+        128,
+        Buffer.from('abc'),
+      ] as const
+      const keys = [...newBodyKeys('a', name)]
+      assert.equal(await client.eval(scripts.putsnapshot.source, keys.length, ...keys, ...put), 'put')
+      const bodies = async () => (await keysOf(server)).filter((key) => key.includes(':b:')).length
+      assert.equal(await bodies(), 101)
+      await checkLeftovers(client, ['a'])
+      assert.ok(await store.putSnapshot('a', { ...at(95), body: [Buffer.from('abcd')] }))
+      assert.equal(await bodies(), 6)
+      await checkLeftovers(client, ['a'])
+      client.disconnect()
       await store.close()
     }))
 

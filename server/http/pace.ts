@@ -42,7 +42,7 @@ export class Pace {
 
   /** Apart from what is watched: a timer that is made beside it would hold it for as long as it runs. */
   #start(): NodeJS.Timeout {
-    return setInterval(() => void this.#check(), Math.max(10, this.limit / 8)).unref()
+    return setInterval(() => this.#check(), Math.max(10, this.limit / 8)).unref()
   }
 
   #check(): void {

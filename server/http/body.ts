@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { Problem } from '../../schemas/index.ts'
 import { copy, Turns } from '../turns.ts'
@@ -22,8 +22,6 @@ export interface BodyTerms {
   readonly pace: Pace
   /** Memory for a body of an announced length that begins so, if there is some that is better than any other. */
   readonly lend?: (bytes: number, first: Uint8Array) => Uint8Array | undefined
-  /** Told of each part of such a body as it comes, and where in the body it is. */
-  readonly note?: (part: Uint8Array, at: number) => void
 }
 
 /**
@@ -62,16 +60,17 @@ function atHand(stream: Readable, length: number): Buffer | undefined {
 async function placed(
   stream: Readable,
   length: number,
-  { pace, lend, note }: BodyTerms,
+  { pace, lend }: BodyTerms,
   held?: () => boolean,
 ): Promise<Buffer> {
   const first: Buffer[] = []
+  // The parser of HTTP makes each chunk for whoever reads them.
+  const parsed = stream instanceof IncomingMessage
   let body: Buffer | undefined
   let [at, came] = [0, 0]
   const put = (part: Buffer) => {
     if (body === undefined || at + part.length > length) return
     copy(body.subarray(at, at + part.length), part)
-    note?.(part, at)
     at += part.length
   }
   const take = (chunk: Buffer) => {
@@ -84,7 +83,7 @@ async function placed(
       body = reserve(length, () => lend?.(length, beginning))
       put(beginning)
     }
-    drop(chunk.length)
+    drop(chunk, parsed)
   }
   await each(stream, pace, take, held)
   if (came === length) return body ?? Buffer.alloc(0)
@@ -135,7 +134,7 @@ async function unzipped(stream: Readable, terms: BodyTerms, keeps: boolean): Pro
     if (!swells) chunks.push(chunk)
     else {
       chunks.length = 0
-      drop(chunk.length)
+      drop(chunk, false)
     }
   }
   try {

@@ -1,28 +1,39 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Bytes of buffers that were used and dropped since garbage was last looked for. */
-let dropped = 0
-/** Below this the engine of JavaScript looks for garbage in time by itself. */
-const most = 2 ** 22
-
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
+
+// Part of the language since 2024, and of Node.js 20 where it is asked for.
+setFlagsFromString('--harmony-rab-gsab-transfer')
+const transfer = runInNewContext('ArrayBuffer.prototype.transfer') as
+  | ((this: ArrayBufferLike, length: number) => ArrayBuffer)
+  | undefined
+
+/** Bytes of buffers that were used and dropped since garbage was last looked for, and how much of that is garbage. */
+let [dropped, garbage] = [0, 0]
+/** Below this the engine of JavaScript looks for garbage in time by itself. */
+const most = 2 ** 22
 
 /** Milliseconds after the last large body, in which another may come. */
 const quiet = 10_000
 let rest: NodeJS.Timeout | undefined
 
 /**
- * Note that so many bytes of buffers are not needed any more, each after a moment. The engine of JavaScript counts them
- * as memory that is taken, and after 64 MiB of it goes through all that there is in the heap, again and again while a large
- * body comes, and with threads that compute steps meanwhile. To look among what is young finds them all in a millisecond.
+ * Let go of a buffer that is not needed any more. The engine of JavaScript counts them as memory that is taken, and after
+ * 64 MiB of it goes through all that there is in the heap, again and again while a large body comes, and with threads that
+ * compute steps meanwhile. So one that is `ours` alone, none of whose memory anybody looks at again, is given back at once:
+ * 64 KiB are received in a place that is still in the processor's cache then, for 3 µs in place of 60. The others are
+ * garbage a moment later: to look among what is young finds them all in a millisecond.
  */
-export function drop(bytes: number): void {
-  dropped += bytes
+export function drop({ buffer, length }: Uint8Array, ours: boolean): void {
+  dropped += length
+  if (ours && length === buffer.byteLength && transfer !== undefined) transfer.call(buffer, 0)
+  else garbage += length
   if (dropped < most) return
+  if (garbage > 0) collect({ type: 'minor' })
   dropped = 0
-  collect({ type: 'minor' })
+  garbage = 0
   // What grew old meanwhile, snapshots above all, would stay for as long as nothing more comes.
   rest ??= setTimeout(() => collect(), quiet).unref()
   rest.refresh()

@@ -3,8 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { type BodyTerms, readBody } from './body.ts'
 import { type Packable, pack, unpack } from './pack.ts'
-import { Payload } from './payload.ts'
-import { checkPlain } from './plain.ts'
+import { checkPlain, stepIn } from './plain.ts'
 import { sendPieces } from './send.ts'
 import type { Server } from './services.ts'
 
@@ -17,26 +16,17 @@ const jsonLimit = 2 ** 24
 /** From here on it matters where the bytes of a body are. */
 const large = 2 ** 20
 
-/** A body of tensors: a large one in memory that its route lends, if it does, and hashed as it comes. */
-async function readTensors(
-  request: FastifyRequest,
-  stream: IncomingMessage,
-  terms: BodyTerms,
-): Promise<Buffer> {
+/** A body of tensors: a large one in memory that its route lends, if it does. */
+function readTensors(request: FastifyRequest, stream: IncomingMessage, terms: BodyTerms): Promise<Buffer> {
   const { raw, about, load } = request
   if (!(Number(raw.headers['content-length']) >= large)) return readBody(raw, stream, terms)
-  const payload = new Payload()
   const lend = (bytes: number, first: Uint8Array): Uint8Array | undefined => {
-    const beginning = payload.begin(first)
     // Of a client that has gone nobody would give it back; else it goes with the answer, or with who it is handed on to.
-    const lent = load.left ? undefined : about.config.lend?.(request, bytes, beginning?.step)
+    const lent = load.left ? undefined : about.config.lend?.(request, bytes, stepIn(first))
     request.lease = lent?.lease
     return lent?.bytes
   }
-  const note = (part: Uint8Array, at: number) => payload.note(part, at)
-  const body = await readBody(raw, stream, { ...terms, lend, note })
-  request.fed = payload.of(body)
-  return body
+  return readBody(raw, stream, { ...terms, lend })
 }
 
 /** Read bodies by their Content-Type: msgpack and JSON, but no JSON where tensors come, and files where routes take one. */

@@ -17,16 +17,11 @@ export function checkPlain(bytes: Uint8Array): void {
   if (scan.at !== bytes.length) throw scan.malformed(`${bytes.length - scan.at} bytes follow the value`)
 }
 
-/** What the first bytes of a body tell, of which a byte string goes on beyond them. */
-export interface Beginning {
-  /** Where that lies in the body. */
-  readonly begin: number
-  readonly end: number
-  /** The number that `step` says; `next` where it says none and nothing more can. */
-  readonly step: number | 'next' | undefined
-}
-
-export function beginningOf(bytes: Uint8Array): Beginning | undefined {
+/**
+ * Which step the first bytes of a body say that it is for, where a byte string goes on beyond them: the number that `step`
+ * says, `next` where it says none and nothing more can.
+ */
+export function stepIn(bytes: Uint8Array): number | 'next' | undefined {
   const scan = new Scan(bytes)
   let step: number | undefined
   try {
@@ -34,9 +29,7 @@ export function beginningOf(bytes: Uint8Array): Beginning | undefined {
       const key = scan.at
       scan.value(1)
       const isStep = Buffer.from(bytes.subarray(key, scan.at)).equals(stepKey)
-      const bin = scan.binAt()
-      if (bin !== undefined && bin.end > bytes.length)
-        return { ...bin, step: step ?? (left === 1 ? 'next' : undefined) }
+      if (scan.binEnd() > bytes.length) return step ?? (left === 1 ? 'next' : undefined)
       const value = scan.at
       scan.value(1)
       const found: unknown = isStep ? packr.unpack(bytes.subarray(value, scan.at)) : undefined
@@ -94,13 +87,13 @@ class Scan {
     return (type & 0xf0) === 0x80 ? type & 0x0f : 0
   }
 
-  /** Where the bytes of a byte string are that begins here. */
-  binAt(): { readonly begin: number; readonly end: number } | undefined {
+  /** Where a byte string ends that begins here: nowhere, where none does. */
+  binEnd(): number {
     const size = lengthSize.get(this.#bytes[this.at] ?? 0)
     const begin = this.at + 1 + (size ?? 0)
-    if (size === undefined || begin > this.#bytes.length) return undefined
+    if (size === undefined || begin > this.#bytes.length) return 0
     const view = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
-    return { begin, end: begin + view.readUIntBE(this.at + 1, size) }
+    return begin + view.readUIntBE(this.at + 1, size)
   }
 
   #unsigned(size: number): number {

@@ -2,7 +2,6 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ErrorCode } from '../../schemas/index.ts'
 import type { Engine, Lent } from '../engines/engine.ts'
-import type { Fed } from '../sessions/journal.ts'
 import type { Programs } from '../sessions/program.ts'
 import type { Registry } from '../sessions/registry.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -34,8 +33,6 @@ declare module 'fastify' {
     load: Load
     /** Of memory that its body is in, until it is handed on. */
     lease: Lent['lease'] | undefined
-    /** What of its body was hashed as it came. */
-    fed: Fed | undefined
     /** Code of the problem that it was answered with. */
     problem: ErrorCode | undefined
   }

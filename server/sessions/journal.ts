@@ -197,20 +197,20 @@ const few = 2 ** 16
 /**
  * What tells a retry from another request for the same step: a digest of the content, not of how it was sent.
  * Fast rather than cryptographic: who contrives a collision fools only their own session.
- *
- * @param fed what was hashed of the tensors as they came
  */
-export function digest(event: StepEvent | ContributionEvent, fed?: Fed): string | Promise<string> {
-  const numbers = numbersOf(event)
-  const body = bodyOf(event)
-  if (numbers.length + bytesIn(body) <= few) return hex(h64Raw(Buffer.concat([numbers, ...body])))
-  if (fed !== undefined && numbers.equals(plainF32) && isOf(fed, body)) return hex(fed.hash.digest())
-  return digestOf(create64().update(numbers), body)
+export async function digest(event: StepEvent | ContributionEvent): Promise<string> {
+  const brief = digestOfFew(event)
+  if (brief !== undefined) return brief
+  const hash = create64().update(numbersOf(event))
+  await new Turns().through(bodyOf(event), (slice) => feed(hash, slice))
+  return hex(hash.digest())
 }
 
-async function digestOf(hash: Fed['hash'], body: readonly Uint8Array[]): Promise<string> {
-  await new Turns().through(body, (slice) => feed(hash, slice))
-  return hex(hash.digest())
+/** It, where the content is small: that of a large one takes a seventh of the time that its step does. */
+export function digestOfFew(event: StepEvent | ContributionEvent): string | undefined {
+  const numbers = numbersOf(event)
+  const body = bodyOf(event)
+  return numbers.length + bytesIn(body) > few ? undefined : hex(h64Raw(Buffer.concat([numbers, ...body])))
 }
 
 /** Of most steps: F32, neither parameters nor a loss, and nothing is changed. */
@@ -229,29 +229,9 @@ function numbersOf(event: StepEvent | ContributionEvent): Buffer {
   return packr.pack(rows === undefined ? numbers : [...numbers, rows])
 }
 
-/** A hash to be fed with the tensors of a step as they come. What else there is to say of it is not known yet: mostly nothing. */
-export const hashing = () => create64().update(plainF32)
-
-/** Bytes that a hash was fed with already. */
-export interface Fed {
-  readonly bytes: Uint8Array
-  readonly hash: ReturnType<typeof hashing>
-}
-
-/** Whether they are all of a body, in its order. */
-const isOf = ({ bytes }: Fed, body: readonly Uint8Array[]): boolean => {
-  let end = bytes.byteOffset
-  const follows = body.every(({ buffer, byteOffset, length }) => {
-    const here = buffer === bytes.buffer && byteOffset === end
-    end += length
-    return here
-  })
-  return follows && end === bytes.byteOffset + bytes.length
-}
-
 /** By way of memory that is this thread's, and in its cache: a hash takes bytes by `set`, which is slow for others. */
 const spoon = Buffer.allocUnsafeSlow(few)
-function feed(hash: Fed['hash'], bytes: Uint8Array): void {
+function feed(hash: ReturnType<typeof create64>, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += few) {
     const part = bytes.subarray(at, at + few)
     const own = spoon.subarray(0, part.length)

@@ -1,19 +1,13 @@
 import { Problem } from '../../schemas/index.ts'
 import type { Head, Known } from '../stores/store.ts'
-import { stateMark } from './spec.ts'
 
-/** The head, if the step that the store refused is a retry of the one there. */
-export function checkRetry(head: Head, step: number | undefined, digest: string): Head {
-  const current_step = head.step
-  if (step === undefined || step > current_step) throw stepGap(step, current_step)
-  // What put the state at this step has no reply of the step.
-  if (step < current_step || head.digest.startsWith(stateMark)) throw stepPast(step, current_step)
-  if (digest !== head.digest) {
-    const detail = `Step ${step} was taken with other content: a retry must send the same gradients, params, value and hyperparams`
-    throw new Problem('step_conflict', detail, { current_step })
-  }
-  return head
-}
+/** A retry must be of what was taken. */
+export const otherContent = (step: number): Problem =>
+  new Problem(
+    'step_conflict',
+    `Step ${step} was taken with other content: a retry must send the same gradients, params, value and hyperparams`,
+    { current_step: step },
+  )
 
 /**
  * What the store refused is a contribution that it has, or one that comes too late for the latest step.

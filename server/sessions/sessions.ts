@@ -14,15 +14,16 @@ import { checkAlone, detached, prepareContribution } from './contributing.ts'
 import { Copies, type CopiesOptions } from './copies.ts'
 import { describe } from './describing.ts'
 import type { Past } from './history.ts'
-import { type ContributionEvent, digest, type Event, type Fed, type StepEvent } from './journal.ts'
+import { type ContributionEvent, digestOfFew, type Event, type StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
 import { Log } from './log.ts'
 import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
-import { baseAhead, checkRetry, elsewhere, gaveUp, keepsNone, neverArrived, notFound } from './refusals.ts'
+import { baseAhead, elsewhere, gaveUp, keepsNone, neverArrived, notFound } from './refusals.ts'
 import type { Census } from './residents.ts'
 import { type Lap, resultOf, type StepResult } from './result.ts'
+import { checkRetry } from './retries.ts'
 import { type Pending, Rounds } from './rounds.ts'
 import { onlyRows } from './rows.ts'
 import { writeSafetensors } from './safetensors.ts'
@@ -48,8 +49,6 @@ export interface Asking {
   readonly waits?: () => void
   /** Where its body is in memory that was lent for it. */
   readonly lease?: Lent['lease'] | undefined
-  /** What was hashed of it as it came. */
-  readonly fed?: Fed | undefined
 }
 
 /** A file in pieces. Where they have a lease, that is the caller's to release. */
@@ -147,7 +146,7 @@ export class Sessions {
   async #step(
     key: string,
     request: StepRequest,
-    { lap = () => {}, wanted = () => true, waits = () => {}, lease, fed }: Asking,
+    { lap = () => {}, wanted = () => true, waits = () => {}, lease }: Asking,
   ): Promise<StepResult> {
     const taken = await this.#queues.run<StepResult | Pending>(key, async () => {
       if (!wanted()) throw gaveUp()
@@ -159,14 +158,7 @@ export class Sessions {
           lap('decode')
           if (event.kind === 'contribution')
             return this.#contribute(live, request, lease === undefined ? event : detached(event), ask, lap)
-          return this.#take(
-            live,
-            request.step,
-            lease === undefined ? event : { ...event, lease },
-            ask,
-            lap,
-            fed,
-          )
+          return this.#take(live, request.step, lease === undefined ? event : { ...event, lease }, ask, lap)
         },
       )
     })
@@ -212,19 +204,18 @@ export class Sessions {
     sent: StepEvent,
     ask: Ask,
     lap: Lap,
-    fed?: Fed,
   ): Promise<StepResult | undefined> {
     // What is there at once is not waited for: a small step has some dozen turns of the queue of promises as it is.
     const event = sent.parameters === undefined ? sent : await onlyRows(sent, live.spec.tensors)
-    const digested = digest(event, fed)
-    const own = typeof digested === 'string' ? digested : await digested
     const after = step === undefined ? {} : { after: step - 1 }
-    const appended = await this.#log.append(live, event, { ...after, advance: { digest: own } })
+    const advance = { digest: digestOfFew(event) ?? '' }
+    const appended = await this.#log.append(live, event, { ...after, advance })
     lap('commit')
     if (appended.status === 'missing') return undefined
     const replayed = appended.status !== 'appended'
+    if (replayed) await checkRetry({ live, head: appended.head, step, event }, this.#options.store)
     const now = replayed
-      ? await this.#copies.replay(live, checkRetry(appended.head, step, own), ask)
+      ? await this.#copies.replay(live, appended.head, ask)
       : await this.#copies.follow(live, appended, event, ask)
     lap('compute')
     return resultOf(now, { replayed, counted: true })

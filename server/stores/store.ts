@@ -16,7 +16,7 @@ export interface Head {
   readonly id: string
   /** Number of the latest step. */
   readonly step: number
-  /** Digest of the entry that made the latest step; empty before the first. */
+  /** Digest of the entry that made the latest step, as it came with that; empty before the first. */
   readonly digest: string
   /** The round of the next step, once somebody is in it. */
   readonly round?: OpenRound
@@ -75,7 +75,7 @@ export interface NewEntry {
   readonly after?: number
   /** The furthest step that the session may be at: any when absent. */
   readonly atMost?: number
-  /** Whether the entry makes a step, and the digest by which a retry of it is known. */
+  /** Whether the entry makes a step, and the digest by which a retry of it is known: empty where it is known otherwise. */
   readonly advance: { readonly digest: string } | undefined
   /** With it, `advance` is for when the round closes. */
   readonly round?: Round

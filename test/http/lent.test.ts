@@ -4,8 +4,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Packr } from 'msgpackr'
-import { Payload } from '../../server/http/payload.ts'
-import { digest } from '../../server/sessions/journal.ts'
+import { stepIn } from '../../server/http/plain.ts'
 import { inFolder, TestApp } from '../app.ts'
 import { startRedis } from '../redis.ts'
 
@@ -162,53 +161,18 @@ test('bodies that do not come to their end, or are refused, leave the session an
     await client.app.close()
   }))
 
-test('a body is hashed as it comes, wherever it is cut, and that is the digest of its content', async () => {
-  const grads = gradient(3)
-  const map = Buffer.concat([
-    Buffer.of(0x81, 0xa5),
-    Buffer.from('grads'),
-    Buffer.of(0xc6),
-    Buffer.from([0, 0x1e, 0x84, 0x80]),
-    grads,
-  ])
-  const bodies = [
-    packr.pack({ grads }),
-    packr.pack({ step: 7, dtype: 'F32', grads, want: { stats: true } }),
-    map,
-  ]
-  const right = await digest({ kind: 'step', gradients: { dtype: 'F32', parts: [grads] }, changes: [] })
-  for (const body of bodies)
-    for (const cut of [64, 1000, 65_536]) {
-      const payload = new Payload()
-      payload.begin(body.subarray(0, cut))
-      for (let at = 0; at < body.length; at += cut) payload.note(body.subarray(at, at + cut), at)
-      const fed = payload.of(body)
-      assert.ok(fed !== undefined)
-      const parts = [fed.bytes.subarray(0, 99), fed.bytes.subarray(99)]
-      assert.deepEqual(Buffer.concat(parts), Buffer.from(grads))
-      assert.equal(
-        await digest({ kind: 'step', gradients: { dtype: 'F32', parts }, changes: [] }, fed),
-        right,
-      )
-    }
-  for (const other of [
-    packr.pack({ name: 'x'.repeat(100_000) }),
-    packr.pack([grads]),
-    Buffer.from([0x81, 0xc1]),
-  ]) {
-    const payload = new Payload()
-    assert.equal(payload.begin(other.subarray(0, 1000)), undefined)
-    payload.note(other.subarray(0, 1000), 0)
-    assert.equal(payload.of(other), undefined)
-  }
-})
-
 test('the first bytes of a body tell which step it is for, where nothing after them can', () => {
   const grads = gradient(1)
-  const of = (body: object) => new Payload().begin(packr.pack(body).subarray(0, 1000))?.step
+  const of = (body: object) => stepIn(packr.pack(body).subarray(0, 1000))
   assert.equal(of({ grads }), 'next')
   assert.equal(of({ step: 70_000, grads }), 70_000)
   assert.equal(of({ dtype: 'F32', grads }), 'next')
   assert.equal(of({ grads, step: 3 }), undefined)
   assert.equal(of({ step: 'x', grads }), 'next')
+  for (const other of [
+    packr.pack({ name: 'x'.repeat(100_000) }),
+    packr.pack([grads]),
+    Buffer.from([0x81, 0xc1]),
+  ])
+    assert.equal(stepIn(other.subarray(0, 1000)), undefined)
 })

@@ -28,7 +28,7 @@ export function stepRoute(app: Server, { sessions }: Services): void {
     },
     // Not an async function: what Fastify does for what such a one returns is of no use here, and felt by small steps.
     (request, response) => {
-      const { timing, body, lease, fed } = request
+      const { timing, body, lease } = request
       request.lease = undefined
       timing.lap('read')
       sessions
@@ -37,7 +37,6 @@ export function stepRoute(app: Server, { sessions }: Services): void {
           wanted: () => !response.raw.destroyed,
           waits: () => request.load.release(),
           lease,
-          fed,
         })
         .then((result) => answer(response, result, body.grads, timing))
         .catch((error) => response.send(error))

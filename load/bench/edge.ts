@@ -11,6 +11,8 @@ const small = 1024
 const connections = 16
 /** Milliseconds for which requests are counted, in each round. */
 const time = 1500
+/** Milliseconds before that: V8 still compiles a server of ours for some ten thousand requests, and a bare one for fewer. */
+const warm = 8000
 
 /** Whole steps against servers that only move bytes: what HTTP and the order of things cost. */
 export async function edge(settings: Settings): Promise<Report> {
@@ -32,7 +34,7 @@ export async function edge(settings: Settings): Promise<Report> {
           ['the same, a step on Redis', rates.redis, 'requests/s', rates.ofRedis],
         ],
         notes: [
-          `${chain}, gradients and updates F32; requests a second over ${connections} connections, a session each.`,
+          `${chain}, gradients and updates F32; requests a second over ${connections} connections, a session each, after ${warm / 1000} s of them.`,
         ],
       },
     ],
@@ -89,11 +91,13 @@ async function smallSteps(rounds: number) {
     },
   })
   const bare = Array.from({ length: connections }, () => new Wire(peer.port, '/', body))
+  const [inMemory, inRedis] = [await several(memory), await several(onRedis)]
+  for (const wires of [bare, inMemory, inRedis]) await rateOf(wires, warm)
   const results = await inRounds(
     [
       contender('bare', bare, () => peer.stop()),
-      contender('memory', await several(memory), () => memory.stop()),
-      contender('redis', await several(onRedis), () => onRedis.stop()),
+      contender('memory', inMemory, () => memory.stop()),
+      contender('redis', inRedis, () => onRedis.stop()),
     ],
     rounds,
   )

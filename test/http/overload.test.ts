@@ -184,7 +184,7 @@ test('bodies that are announced and hardly come take hardly any memory, and thos
 })
 
 test('a client that does not read its answer is let go, and so is what it held', async () => {
-  await start({ stallTimeout: 500 })
+  await start({ stallTimeout: 1500 })
   await open(4096)
   const body = packr.pack({ step: 1, grads: new Uint8Array(64 * MiB) })
   const socket = connect(port, '127.0.0.1')

@@ -15,6 +15,7 @@ class Pair {
   readonly #env: Record<string, string>
   readonly #servers: ServerProcess[]
   broken = 0
+  killed = 0
 
   private constructor(env: Record<string, string>, servers: ServerProcess[]) {
     this.#env = env
@@ -33,6 +34,7 @@ class Pair {
 
   async kill(i: number): Promise<void> {
     await this.at(i).stop('SIGKILL')
+    this.killed++
     this.#servers[i % 2] = await ServerProcess.start(this.#env)
   }
 
@@ -94,8 +96,9 @@ export function testWorkers(name: string, prepare: Prepare): void {
       let ended = false
       const work = async (worker: string, i: number) => {
         for (let step = 1; step <= steps; step++) {
-          // One comes late, so that the others wait when a server is killed.
-          if (i === step % 3) await sleep(60)
+          // One comes late: when a server has been killed at which the others may wait.
+          if (i === step % 3)
+            for (let n = pair.killed, k = 0; n === pair.killed && k < 25; k++) await sleep(20)
           const grads = new Uint8Array(gradient(step, worker).buffer)
           const { status, body } = await pair.insist(i + step, 'run', { step, worker, grads })
           assert.equal(status, 200, JSON.stringify(body))

@@ -42,7 +42,7 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
   for (const share of shares) {
     const due = share * most.perSecond
     say(`open loop, ${Math.round(due)} steps/s`)
-    const plan = { seconds, warm: Math.min(1, seconds / 5), schedule: evenly(streams.length, due) }
+    const plan = { seconds, warm: Math.min(10, seconds / 5), schedule: evenly(streams.length, due) }
     const driven = await drive(streams, plan)
     runs.push({ label: `${Math.round(share * 100)} % of capacity`, share, due, driven })
   }

@@ -1,18 +1,13 @@
-import { startRedis } from '../../test/redis.ts'
 import { Peer } from './peers/peer.ts'
 import { rateOf, Wire } from './peers/wire.ts'
 import { atLeast, atMost, type Report } from './report.ts'
 import { type Contender, inRounds, timed } from './rounds.ts'
 import { Service } from './service.ts'
 import type { Settings } from './settings.ts'
+import { chain, connections, small, smallServers, warm } from './small.ts'
 
-const chain = 'adam(1e-3)'
-const small = 1024
-const connections = 16
 /** Milliseconds for which requests are counted, in each round. */
 const time = 1500
-/** Milliseconds before that: V8 still compiles a server of ours for some ten thousand requests, and a bare one for fewer. */
-const warm = 8000
 
 /** Whole steps against servers that only move bytes: what HTTP and the order of things cost. */
 export async function edge(settings: Settings): Promise<Report> {
@@ -69,39 +64,18 @@ async function largeSteps(n: number, rounds: number) {
 }
 
 async function smallSteps(rounds: number) {
-  const redis = await startRedis()
-  const peer = await Peer.start('bare')
-  const [memory, onRedis] = [await Service.start('memory:'), await Service.start(redis.url)]
-  const body = memory.stepBody(small)
-  const several = async (service: Service): Promise<Wire[]> => {
-    const wires: Wire[] = []
-    for (let k = 0; k < connections; k++) {
-      await service.open(`edge-${k}`, chain, small)
-      wires.push(new Wire(service.port, `/v1/sessions/edge-${k}/steps`, body))
-    }
-    return wires
-  }
-  const contender = (name: string, wires: readonly Wire[], stop: () => Promise<void>): Contender => ({
-    name,
-    // Milliseconds a request: so ratios are those of times.
-    run: async () => ({ ms: 1000 / (await rateOf(wires, time)) }),
-    close: async () => {
-      for (const wire of wires) wire.close()
-      await stop()
-    },
-  })
-  const bare = Array.from({ length: connections }, () => new Wire(peer.port, '/', body))
-  const [inMemory, inRedis] = [await several(memory), await several(onRedis)]
-  for (const wires of [bare, inMemory, inRedis]) await rateOf(wires, warm)
+  const servers = await smallServers()
   const results = await inRounds(
-    [
-      contender('bare', bare, () => peer.stop()),
-      contender('memory', inMemory, () => memory.stop()),
-      contender('redis', inRedis, () => onRedis.stop()),
-    ],
+    servers.map(
+      ({ name, wires, stop }): Contender => ({
+        name,
+        // Milliseconds a request: so ratios are those of times.
+        run: async () => ({ ms: 1000 / (await rateOf(wires, time)) }),
+        close: stop,
+      }),
+    ),
     rounds,
   )
-  await redis.stop()
   return {
     bare: 1000 / results.median('bare'),
     memory: 1000 / results.median('memory'),

@@ -14,6 +14,7 @@ import { goalTable, isMet, printTable, type Report, recordsOf } from './report.t
 import { help, type Part, readSettings, type Settings } from './settings.ts'
 import { wholeSteps } from './steps.ts'
 import { onRedis } from './stores.ts'
+import { tails } from './tails.ts'
 
 /** In this order: first what is measured in a process that nothing else has filled or warmed. */
 const parts: readonly {
@@ -31,6 +32,7 @@ const parts: readonly {
   { name: 'silent parameters', of: 'kernels', run: silence },
   { name: 'whole steps', of: 'steps', run: wholeSteps },
   { name: 'edge', of: 'edge', run: edge },
+  { name: 'tails', of: 'tails', run: tails },
   { name: 'redis', of: 'redis', run: onRedis },
   { name: 'memory', of: 'memory', run: memory },
   { name: 'hostile', of: 'hostile', run: hostile },

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 /** What can be asked for by itself. */
-export const parts = ['kernels', 'steps', 'edge', 'redis', 'memory', 'hostile'] as const
+export const parts = ['kernels', 'steps', 'edge', 'tails', 'redis', 'memory', 'hostile'] as const
 export type Part = (typeof parts)[number]
 
 export interface Settings {
@@ -17,7 +17,7 @@ export interface Settings {
 
 export const help = `npm run bench -- [options]
 
-  --only PART            kernels, steps, edge, redis, memory or hostile only
+  --only PART            kernels, steps, edge, tails, redis, memory or hostile only
   --size 16M             parameters that kernels run over; K and M are powers of 1024
   --largest 64M          parameters of the largest step over HTTP
   --rounds 7             rounds in which what is compared takes turns

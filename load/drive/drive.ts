@@ -6,6 +6,9 @@ import { Stages } from '../measure/stages.ts'
 import type { Schedule } from './schedule.ts'
 import type { Stream } from './stream.ts'
 
+/** What of a stream it takes to drive it. */
+export type Sender = Pick<Stream, 'send' | 'owes'>
+
 export interface Drive {
   readonly seconds: number
   /** Without one each stream sends its next step as soon as the last one is answered: a closed loop. */
@@ -42,7 +45,7 @@ const pause = 100
  * Let all streams send. A step that is due while its stream still waits for an answer is sent late, and its latency
  * counts from when it was due: a server that holds up clients is not spared what they would have sent meanwhile.
  */
-export async function drive(streams: readonly Stream[], plan: Drive): Promise<Driven> {
+export async function drive(streams: readonly Sender[], plan: Drive): Promise<Driven> {
   const { seconds, schedule, warm = 0, slice = Math.max(0.1, seconds / 100) } = plan
   const [course, stages, late] = [new Course(slice), new Stages(), new Latencies()]
   const errors = new Map<string, number>()
@@ -54,7 +57,7 @@ export async function drive(streams: readonly Stream[], plan: Drive): Promise<Dr
   let counted = 0
   let ended = seconds
 
-  const one = async (stream: Stream, due: number, free: number) => {
+  const one = async (stream: Sender, due: number, free: number) => {
     const sent = performance.now()
     if (sent > given) return void fail('not sent: behind its schedule')
     // A stream that was free when the step was due had nothing but us to wait for.
@@ -76,7 +79,7 @@ export async function drive(streams: readonly Stream[], plan: Drive): Promise<Dr
     }
   }
 
-  const follow = async (stream: Stream, times: Iterable<number>) => {
+  const follow = async (stream: Sender, times: Iterable<number>) => {
     let free = began
     for (const time of times) {
       if (time >= seconds) return
@@ -88,7 +91,7 @@ export async function drive(streams: readonly Stream[], plan: Drive): Promise<Dr
     }
   }
 
-  const again = async (stream: Stream) => {
+  const again = async (stream: Sender) => {
     const end = began + seconds * 1000
     for (let now = began, k = 0; k < least || stream.owes || now < end; now = performance.now(), k++)
       await one(stream, now, now)

@@ -187,7 +187,8 @@ class MemoryStore implements Store {
     }
     session.previous = head.id
     session.head = { seq, id, step, digest: advances ? digest : head.digest }
-    if (advances) session.rounds = { open: new Map(), closed: session.rounds.open }
+    const { open, closed } = session.rounds
+    if (advances && open.size + closed.size > 0) session.rounds = { open: new Map(), closed: open }
   }
 
   watch(key: string, listener: () => void) {

@@ -18,6 +18,7 @@ interface Under {
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #all: Under = { bytes: 0, requests: 0 }
+  /** All that were ever seen: no more than there are keys. */
   readonly #tenants = new Map<string, Under>()
 
   constructor(limits: AdmissionLimits) {
@@ -42,7 +43,7 @@ export class Admission {
     this.#tenants.set(tenant, own)
     own.requests++
     this.#all.requests++
-    return new Load(this, tenant, own)
+    return new Load(this, own)
   }
 
   /** A request of a tenant holds so many bytes more, or fewer. */
@@ -51,10 +52,9 @@ export class Admission {
     this.#all.bytes += bytes
   }
 
-  leave(tenant: string, own: Under): void {
+  leave(own: Under): void {
     own.requests--
     this.#all.requests--
-    if (own.requests === 0) this.#tenants.delete(tenant)
   }
 
   /** Alone, a body is always let in: its own limit is that of bodies. @throws Problem `overloaded` */
@@ -70,14 +70,12 @@ export class Admission {
 /** What one request holds. */
 export class Load {
   readonly #admission: Admission
-  readonly #tenant: string
   readonly #own: Under
   #bytes = 0
   #left = false
 
-  constructor(admission: Admission, tenant: string, own: Under) {
+  constructor(admission: Admission, own: Under) {
     this.#admission = admission
-    this.#tenant = tenant
     this.#own = own
   }
 
@@ -103,7 +101,7 @@ export class Load {
     if (this.#left) return
     this.#admission.hold(this.#own, -this.#bytes)
     this.#left = true
-    this.#admission.leave(this.#tenant, this.#own)
+    this.#admission.leave(this.#own)
   }
 }
 

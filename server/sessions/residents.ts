@@ -24,7 +24,8 @@ export class Residents {
 
   get(key: string): Live | undefined {
     const live = this.#lives.get(key)
-    if (live !== undefined) {
+    // While there is room in plenty nobody asks who was used last, and a map that all go in and out of is garbage.
+    if (live !== undefined && this.#bytes > this.#limit / 2) {
       this.#lives.delete(key)
       this.#lives.set(key, live)
     }

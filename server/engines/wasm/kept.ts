@@ -28,7 +28,8 @@ export class Kept {
       this.#of = { program, run: make() }
     }
     this.#busy = true
-    this.#all.delete(this)
+    // Who was used last is asked once there are many.
+    if (this.#all.size > most / 2) this.#all.delete(this)
     this.#all.add(this)
     if (this.#all.size > most) [...this.#all].find((other) => !other.#busy)?.forget()
     return this.#of.run

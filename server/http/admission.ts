@@ -18,7 +18,7 @@ interface Under {
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #all: Under = { bytes: 0, requests: 0 }
-  /** All that were ever seen: no more than there are keys. */
+  /** All that were ever seen: no more than have had a key. */
   readonly #tenants = new Map<string, Under>()
 
   constructor(limits: AdmissionLimits) {

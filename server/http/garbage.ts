@@ -4,11 +4,17 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
 
-// Part of the language since 2024, and of Node.js 20 where it is asked for.
-setFlagsFromString('--harmony-rab-gsab-transfer')
-const transfer = runInNewContext('ArrayBuffer.prototype.transfer') as
-  | ((this: ArrayBufferLike, length: number) => ArrayBuffer)
-  | undefined
+type Transfer = (this: ArrayBufferLike, length: number) => ArrayBuffer
+
+/** Part of the language since 2024, and of Node.js 20 where it is asked for. */
+function transferring(): Transfer | undefined {
+  const { transfer } = ArrayBuffer.prototype as { readonly transfer?: Transfer }
+  if (transfer !== undefined) return transfer
+  setFlagsFromString('--harmony-rab-gsab-transfer')
+  return runInNewContext('ArrayBuffer.prototype.transfer') as Transfer | undefined
+}
+
+const transfer = transferring()
 
 /** Bytes of buffers that were used and dropped since garbage was last looked for, and how much of that is garbage. */
 let [dropped, garbage] = [0, 0]

@@ -10,7 +10,7 @@ export interface Census {
   readonly journal: number
 }
 
-/** Sessions in engine memory: bounded in bytes, least recently used out first. */
+/** Sessions in engine memory: bounded in bytes, least recently used out first, of those used since it was half full. */
 export class Residents {
   readonly #limit: number
   readonly #busy: (key: string) => boolean

@@ -1,5 +1,5 @@
 import { declaredIn } from '../compiler/plan.ts'
-import type { Head, Store } from '../stores/store.ts'
+import type { Entry, Head, Store } from '../stores/store.ts'
 import { digest, kindOf, readEvent, type StepEvent } from './journal.ts'
 import type { Live } from './live.ts'
 import { unlessReplaced } from './reading.ts'
@@ -17,35 +17,45 @@ export interface Refused {
 
 /**
  * Whether it is a retry of the latest step. What is small is known by its digest. What is large is compared with what the
- * journal has, where the content of the latest step stays until the next one: there are fewer retries than steps.
+ * journal has, where the content of the latest step stays until the next one: there are fewer retries than steps. False
+ * where the session is not the one that the request was checked against.
  *
  * @throws Problem `step_gap`, `step_past`, `step_conflict`
  */
-export async function checkRetry({ live, head, step, event }: Refused, store: Store): Promise<void> {
-  const { step: current } = head
-  if (step === undefined || step > current) throw stepGap(step, current)
+export async function checkRetry(refused: Refused, store: Store): Promise<boolean> {
+  const { live, head, step, event } = refused
+  if (step === undefined || step > head.step) throw stepGap(step, head.step)
   // What put the state at this step has no reply of the step.
-  if (step < current || head.digest.startsWith(stateMark)) throw stepPast(step, current)
-  const known = head.digest === '' ? await digestInJournal(live, step, store) : head.digest
-  if (known === undefined) throw stepPast(step, (await store.get(live.key))?.head.step ?? current)
-  if (known !== (await digest(event))) throw otherContent(step)
+  if (step < head.step || head.digest.startsWith(stateMark)) throw stepPast(step, head.step)
+  const known = head.digest === '' ? await digestInJournal(live, head, store) : head.digest
+  if (known === (await digest(event))) return true
+  const now = await store.get(live.key)
+  if (now === undefined || now.incarnation !== live.incarnation) return false
+  if (step > now.head.step) throw stepGap(step, now.head.step)
+  if (step < now.head.step || known === undefined) throw stepPast(step, now.head.step)
+  throw otherContent(step)
 }
 
-/** Digest of the content by which a step was made that was just the latest; undefined where others went on meanwhile. */
-async function digestInJournal(
-  { key, program }: Live,
-  step: number,
-  store: Store,
-): Promise<string | undefined> {
-  for await (const entry of store.entries(key, 0)) {
-    if (entry.step < step) continue
-    if (entry.step > step || kindOf(entry) !== 'step') return undefined
-    return unlessReplaced(async () => {
-      const body = new Uint8Array(entry.body.size)
-      await entry.body.read([body])
-      const { event } = readEvent(entry, body, declaredIn(program.plan))
-      return event.kind === 'step' ? digest(event) : undefined
-    })
-  }
+/** Digest of the content by which the latest step was made; undefined where it is that no more. */
+async function digestInJournal(live: Live, { seq, step }: Head, store: Store): Promise<string | undefined> {
+  // Mostly it is the last entry. Else others follow that are no steps.
+  for (const before of [seq - 1, 0])
+    for await (const entry of store.entries(live.key, before)) {
+      if (entry.step < step) continue
+      if (entry.step > step) return undefined
+      if (kindOf(entry) !== 'step') break
+      return unlessReplaced(() => digestOfEntry(live, entry))
+    }
   return undefined
+}
+
+async function digestOfEntry(live: Live, entry: Entry): Promise<string | undefined> {
+  const { bytes = new Uint8Array(entry.body.size), lease } = live.lend(entry.body.size) ?? {}
+  try {
+    await entry.body.read([bytes])
+    const { event } = readEvent(entry, bytes, declaredIn(live.program.plan))
+    return event.kind === 'step' ? await digest(event) : undefined
+  } finally {
+    lease?.release()
+  }
 }

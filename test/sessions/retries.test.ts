@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { wasmEngine } from '../../server/engines/wasm/engine.ts'
+import { digest } from '../../server/sessions/journal.ts'
 import type { Sessions } from '../../server/sessions/sessions.ts'
 import { openStore } from '../../server/stores/index.ts'
 import { inFolder } from '../app.ts'
@@ -83,13 +84,42 @@ for (const [name, within] of Object.entries(stores)) {
       // The budget is of three entries: the first is in a snapshot by the time that it is looked for.
       goOn = async () => {
         for (let step = 2; step <= 9; step++) await quick.step(key, { step, grads: values(step) })
-        await quick.close()
       }
       await assert.rejects(late.step(key, { step: 1, grads: values(1) }), {
         code: 'step_past',
         more: { current_step: 9 },
       })
+      const sent = { step: 10, grads: values(10) }
+      goOn = async () => {}
+      await late.step(key, sent)
+      goOn = () => quick.delete(key)
+      await assert.rejects(late.step(key, sent), { code: 'session_not_found' })
       await late.close()
+      await quick.close()
       await store.close()
     }))
 }
+
+test('a large step that another version took, with its digest, is known by that', async () => {
+  const store = await openStore('memory:')
+  const digests: string[] = []
+  const before = altered(store, {
+    append: async (at, entry) => {
+      const { gradients } = { gradients: { dtype: 'F32' as const, parts: entry.body } }
+      const own = await digest({ kind: 'step', gradients, changes: [] })
+      digests.push(own)
+      return store.append(at, { ...entry, advance: { digest: own } })
+    },
+  })
+  const [old, now] = [sessionsOn({ store: before }), sessionsOn({ store })]
+  await old.open(key, { chain: 'sgd(0.1)', tensors })
+  const sent = { step: 1, grads: values(1) }
+  const taken = await old.step(key, sent)
+  assert.equal((await store.get(key))?.head.digest, digests[0])
+  const again = await now.step(key, sent)
+  assert.equal(again.replayed, true)
+  assert.deepEqual(bytes(again), bytes(taken))
+  await assert.rejects(now.step(key, { step: 1, grads: values(2) }), { code: 'step_conflict' })
+  for (const sessions of [old, now]) await sessions.close()
+  await store.close()
+})

@@ -23,7 +23,8 @@ export async function capacity(
   seconds: number,
 ): Promise<Capacity> {
   const connections = Math.min(32, sessions.length)
-  const warm = seconds / 4
+  // V8 still compiles a server that was just started: what it takes then is half of what it takes later.
+  const warm = Math.min(5, 2 * seconds)
   const errors = new Map<string, number>()
   const fail = (what: string) => errors.set(what, (errors.get(what) ?? 0) + 1)
   const course = new Course(Math.max(0.1, seconds / 100))

@@ -35,15 +35,20 @@ export class Admission {
 
   /** @throws Problem `overloaded` */
   enter(tenant: string): Load {
-    const own = this.#tenants.get(tenant) ?? { bytes: 0, requests: 0 }
+    const own = this.#tenants.get(tenant) ?? this.#first(tenant)
     const { requests, share } = this.#limits
     if (this.#all.requests >= requests) throw tooMany('', this.#all.requests, requests)
     const most = Math.ceil(requests * share)
     if (own.requests >= most) throw tooMany(' of this tenant', own.requests, most)
-    this.#tenants.set(tenant, own)
     own.requests++
     this.#all.requests++
     return new Load(this, own)
+  }
+
+  #first(tenant: string): Under {
+    const own = { bytes: 0, requests: 0 }
+    this.#tenants.set(tenant, own)
+    return own
   }
 
   /** A request of a tenant holds so many bytes more, or fewer. */

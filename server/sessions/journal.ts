@@ -206,7 +206,7 @@ export async function digest(event: StepEvent | ContributionEvent): Promise<stri
   return hex(hash.digest())
 }
 
-/** It, where the content is small: that of a large one takes a seventh of the time that its step does. */
+/** It, where the content is small: that of a large one takes an eighth of the time that its step does. */
 export function digestOfFew(event: StepEvent | ContributionEvent): string | undefined {
   const numbers = numbersOf(event)
   const body = bodyOf(event)

@@ -28,7 +28,7 @@ export interface Ask {
   readonly stats: boolean
 }
 
-/** The reply of the latest step, kept until the next one so that a retry is free. */
+/** The reply of the latest step, kept until the next one: a retry computes nothing. */
 export interface Last {
   readonly step: number
   readonly ask: Ask

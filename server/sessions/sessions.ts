@@ -213,8 +213,8 @@ export class Sessions {
     lap('commit')
     if (appended.status === 'missing') return undefined
     const replayed = appended.status !== 'appended'
-    const refused = { live, head: appended.head, step, event }
-    if (replayed && !(await checkRetry(refused, this.#options.store))) return undefined
+    if (replayed && !(await checkRetry({ live, head: appended.head, step, event }, this.#options.store)))
+      return undefined
     const now = replayed
       ? await this.#copies.replay(live, appended.head, ask)
       : await this.#copies.follow(live, appended, event, ask)

@@ -4,7 +4,7 @@ import { type Happening, History, keptOf, type Told } from '../../server/session
 import { Programs } from '../../server/sessions/program.ts'
 
 const tensors = [{ name: 'w', shape: [2] }]
-const { plan } = new Programs().of({ chain: 'adam(0.1)', tensors, keeps: false, workers: 1 } as never)
+const { plan } = new Programs().of({ chain: 'adam(0.1)', tensors, keeps: false })
 const most = keptOf(plan)
 const scalars = (seq: number) => new Map([...plan.exposed.keys()].map((name, k) => [name, seq + k / 8]))
 const stats = (seq: number) => Object.fromEntries(scalars(seq))

@@ -105,7 +105,7 @@ test('a large step that another version took, with its digest, is known by that'
   const digests: string[] = []
   const before = altered(store, {
     append: async (at, entry) => {
-      const { gradients } = { gradients: { dtype: 'F32' as const, parts: entry.body } }
+      const gradients = { dtype: 'F32', parts: entry.body } as const
       const own = await digest({ kind: 'step', gradients, changes: [] })
       digests.push(own)
       return store.append(at, { ...entry, advance: { digest: own } })

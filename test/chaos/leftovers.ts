@@ -8,16 +8,17 @@ const staged = 90_000
 export async function checkLeftovers(client: Redis, keys: readonly string[]): Promise<void> {
   const known = new Set<string>()
   for (const tag of keys.map((key) => `{stepd:${key}}`)) {
-    for (const part of ['head', 'log', 'old', 'open', 'closed', 'last', 'taken']) known.add(`${tag}:${part}`)
-    const snapshot = await client.hget(`${tag}:head`, 'snapshot')
+    for (const part of ['head', 'record', 'log', 'old', 'open', 'closed', 'last', 'taken'])
+      known.add(`${tag}:${part}`)
+    const snapshot = (await client.get(`${tag}:head`))?.split(' ')[6]
     for (const reference of [
       ...(await client.lrange(`${tag}:log`, 0, -1)),
       // A server that was killed as it trimmed these left them to who makes the next snapshot.
       ...(await client.lrange(`${tag}:old`, 0, -1)),
-      ...(snapshot ? [snapshot] : []),
+      ...(snapshot === undefined || snapshot === '-' ? [] : [snapshot]),
     ]) {
       const [name, parts] = reference.split(':')
-      for (let part = 0; part < Number(parts); part++) known.add(`${tag}:b:${name}:${part}`)
+      for (let part = 0; part < Math.max(1, Number(parts)); part++) known.add(`${tag}:b:${name}:${part}`)
     }
   }
   for (const key of await client.keys('*')) {

@@ -2,18 +2,22 @@
 -- what restores.
 --
 -- KEYS[1]  head              KEYS[2]  log               KEYS[3]  part 0 of the body to be
--- ARGV[1]  incarnation      ARGV[2]  id                ARGV[3]  step that the session must be at; empty for any
--- ARGV[4]  1 where the entry makes a step, else 0      ARGV[5]  digest of that step
--- ARGV[6]  meta             ARGV[7]  size of the body  ARGV[8]  number of parts
--- ARGV[9]  number of chunks ARGV[10] chunks in a part  ARGV[11] furthest step for the session to be at; or empty
--- ARGV[12] how it is one of several: empty, or
---          'join'  a round           ARGV[13] member   ARGV[14] members of a full round
---          'close' a round           ARGV[13] members that it has at least   ARGV[14] ms that it is open at least
---          'once'  from a member     ARGV[13] member   ARGV[14] number       ARGV[15] members at most
---          'restore'                                    ARGV[14] step that it puts the session at
--- ARGV[16] the body, where it was not sent ahead
--- Result   'appended', previous, position
---          'refused', seq and digest of what the member gave before (or both empty), position
+-- ARGV[1]  the entry, a map in msgpack:
+--          incarnation, id
+--          after        step that the session must be at; none for any
+--          at_most      furthest step for the session to be at; none for any
+--          advances     whether it makes a step, and `digest` of that
+--          how it is one of several, if it is:
+--            join       member of a round, and `full`: members of a full one
+--            close      members that a round has at least, and `age`: ms that it is open at least
+--            once       member that it is from, its `number`, and `most`: members at most
+--            restore    step that it puts the session at
+--          parts        how many there are of a body that was sent ahead, of up to `per_part` of its `chunks` each; and
+--                       its `size`
+-- ARGV[2]  the body with its meta; of one that was sent ahead, its meta
+-- ARGV[3]… what `follow.lua` is given, which comes before all of this
+-- Result   'appended', previous, position, head
+--          'refused', seq and digest of what the member gave before (or both false), position
 --          'crowded', position
 --          'missing'
 --          'unsent'      the body is not there as a whole
@@ -23,85 +27,104 @@ local head, fault = find()
 if fault then
   return fault
 end
-local id, parts, chunks = ARGV[2], tonumber(ARGV[8]), tonumber(ARGV[9])
-local after, digest = tonumber(ARGV[3]), ARGV[5]
-local kind, member, count = ARGV[12], ARGV[13], tonumber(ARGV[14])
-local inline = ARGV[16]
+local entry = cmsgpack.unpack(ARGV[1])
+local inline = not entry.parts
+local id, after, digest = entry.id, entry.after, entry.digest or ''
 
 local function leave(...)
   if not inline then
-    drop(id, parts)
+    drop(id, entry.parts)
   end
   return { ... }
 end
 
-if not head or head.incarnation ~= ARGV[1] then
+if not head or head.incarnation ~= entry.incarnation then
   return leave('missing')
 end
 
--- A client that lost its connection sends again what it had no reply to.
-local taken = remembered(id)
-if taken then
+local function again(reference)
   renew(head)
-  local step = tonumber(taken[2])
-  return leave('appended', taken[3], position({
-    seq = tonumber(taken[1]), id = id, step = step, digest = taken[4],
-    members = step == head.step and head.members or 0, opened = head.opened,
+  local seq, step, previous, of = string.match(reference, '^[^:]*:%d+:(%d+):(%d+):([^:]*):(.*)$')
+  return leave('appended', previous, position({
+    seq = tonumber(seq), id = id, step = tonumber(step), digest = of,
+    members = tonumber(step) == head.step and head.members or 0, opened = head.opened,
   }))
+end
+
+-- The reference of an entry of that id, whose body is there: it may have put the session where it was before.
+local function referred()
+  for _, list in ipairs({ LOG, OLD }) do
+    for _, reference in ipairs(redis.call('LRANGE', list, 0, -1)) do
+      if name_of(reference) == id then
+        return reference
+      end
+    end
+  end
+  return name_of(head.snapshot) == id and head.snapshot
+end
+
+-- A client that lost its connection sends again what it had no reply to.
+local taken = redis.call('HGET', TAKEN, id)
+if not taken and redis.call('EXISTS', KEYS[3]) == 1 then
+  taken = referred()
+end
+if taken then
+  return again(taken)
 end
 
 local function refuse(known_seq, known_digest)
   renew(head)
-  return leave('refused', known_seq or '', known_digest or '', position(head))
+  return leave('refused', known_seq or false, known_digest or false, position(head))
 end
 
-if kind == 'once' then
-  local known = redis.call('HGET', LAST, member)
+if entry.once then
+  local known = redis.call('HGET', LAST, entry.once)
   local seq, of = string.match(known or '', '^(%d+) (.*)$')
-  if seq and count <= tonumber(seq) then
+  if seq and entry.number <= tonumber(seq) then
     return refuse(seq, of)
   end
-  if not seq and head.names >= tonumber(ARGV[15]) then
+  if not seq and head.names >= entry.most then
     renew(head)
     return leave('crowded', position(head))
   end
   head.names = head.names + (seq and 0 or 1)
-elseif kind == 'join' then
+elseif entry.join then
   local round = after == head.step and OPEN or after + 1 == head.closed and head.closed == head.step and CLOSED
-  local of = round and redis.call('HGET', round, member)
+  local of = round and redis.call('HGET', round, entry.join)
   if of then
     return refuse(integer(after + 1), of)
   end
 end
-if (after and after ~= head.step) or head.step > (tonumber(ARGV[11]) or head.step) then
+if (after and after ~= head.step) or head.step > (entry.at_most or head.step) then
   return refuse()
 end
-local advances = ARGV[4] == '1'
-if kind == 'join' then
+local advances = entry.advances
+if entry.join then
   head.opened = head.members > 0 and head.opened or NOW
   head.members = head.members + 1
-  advances = head.members >= count
-elseif kind == 'close' and (head.members < math.max(1, tonumber(member)) or NOW - head.opened < count) then
+  advances = head.members >= entry.full
+elseif entry.close and (head.members < math.max(1, entry.close) or NOW - head.opened < entry.age) then
   return refuse()
 end
-if not inline and not complete(id, parts, chunks, tonumber(ARGV[10])) then
+if not inline and not complete(id, entry) then
   return leave('unsent')
 end
 
+place(head, id, entry, ARGV[2])
 local previous = head.id
 head.seq = head.seq + 1
 head.id = id
-if kind == 'join' then
-  redis.call('HSET', OPEN, member, digest)
+if entry.join then
+  redis.call('HSET', OPEN, entry.join, digest)
   redis.call('PEXPIREAT', OPEN, lasting(head))
-elseif kind == 'once' then
-  redis.call('HSET', LAST, member, ARGV[14] .. ' ' .. digest)
+elseif entry.once then
+  redis.call('HSET', LAST, entry.once, integer(entry.number) .. ' ' .. digest)
   redis.call('PEXPIREAT', LAST, lasting(head))
 end
 if advances then
-  head.step = kind == 'restore' and count or head.step + 1
+  head.step = entry.restore or head.step + 1
   head.digest = digest
-  if kind == 'restore' then
+  if entry.restore then
     redis.call('UNLINK', OPEN, CLOSED)
     head.members, head.closed = 0, 0
   elseif head.members > 0 then
@@ -109,25 +132,18 @@ if advances then
     head.members, head.closed = 0, head.step
   end
 end
-local seq, step = integer(head.seq), integer(head.step)
-place(head, id, parts, {
-  'seq', seq, 'id', id, 'previous', previous, 'step', step, 'digest', head.digest, 'meta', ARGV[6], 'size', ARGV[7],
-  'chunks', ARGV[9],
-}, inline)
-if kind == 'restore' then
-  replace(head, seq, id .. ':' .. parts, redis.call('LLEN', LOG))
-else
-  redis.call('RPUSH', LOG, id .. ':' .. parts)
+local reference = table.concat({
+  id, inline and 0 or entry.parts, integer(head.seq), integer(head.step), previous, head.digest,
+}, ':')
+if entry.restore then
+  replace(head, head.seq, reference, redis.call('LLEN', LOG))
+elseif redis.call('RPUSH', LOG, reference) == 1 then
   redis.call('PEXPIREAT', LOG, lasting(head))
 end
-redis.call('HSET', HEAD, 'seq', seq, 'id', id, 'step', step, 'digest', head.digest)
-if kind ~= '' then
-  redis.call('HSET', HEAD, 'members', head.members, 'opened', integer(head.opened), 'closed', integer(head.closed),
-    'names', head.names)
-end
-renew(head)
-if advances and (kind == 'join' or kind == 'close' or kind == 'restore') then
+local text = keep(head)
+if advances and (entry.join or entry.close or entry.restore) then
   -- A hint: those who wait for the step look by themselves now and then.
   redis.pcall('PUBLISH', 'stepd:closed', HEAD)
 end
-return { 'appended', previous, position(head) }
+local seq, _, step, _, members, age = position(head)
+return { 'appended', previous, seq, id, step, head.digest, members, age, text }

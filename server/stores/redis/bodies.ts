@@ -4,6 +4,7 @@ import { StateLost } from '../store.ts'
 import { Bulk } from './bulk.ts'
 import type { Caller } from './caller.ts'
 import { bodyKey, sessionKeys, stagedKey } from './keys.ts'
+import { list, number } from './replies.ts'
 
 /**
  * One reply or argument: larger ones hold up the parser and everyone behind them. With what Redis adds of its own it fits
@@ -23,18 +24,48 @@ const STAGED_MS = 90_000
 
 const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-/** A body that is ready to be taken: its counts, and itself where it is small. */
+/** A body that was sent ahead, as the scripts are told of it. */
 export interface Sent {
-  readonly size: number
   readonly parts: number
+  readonly per_part: number
   readonly chunks: number
-  readonly inline: readonly Buffer[]
+  readonly size: number
+}
+
+/** Where a body is: of no parts is what came within a call. */
+export interface Place {
+  readonly name: string
+  readonly parts: number
 }
 
 /** What part 0 of a body says about it, with its first chunk. */
 export interface Kept {
-  readonly fields: Readonly<Record<string, Buffer>>
+  readonly meta: Uint8Array
+  readonly size: number
+  readonly chunks: number
   readonly first: Buffer | undefined
+}
+
+/** A small body with its meta, as one string; undefined where it is to be sent ahead. */
+export const inlined = (meta: Uint8Array, pieces: readonly Uint8Array[]): Buffer | undefined => {
+  const size = sizeOf(pieces)
+  if (size > INLINE) return undefined
+  const out = Buffer.allocUnsafeSlow(4 + meta.length + size)
+  out.writeUInt32LE(meta.length)
+  out.set(meta, 4)
+  let at = 4 + meta.length
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.length
+  }
+  return out
+}
+
+/** What `inlined` made. */
+const unfolded = (bytes: Buffer): Kept => {
+  const start = 4 + bytes.readUInt32LE()
+  const first = bytes.subarray(start)
+  return { meta: bytes.subarray(4, start), size: first.length, chunks: first.length === 0 ? 0 : 1, first }
 }
 
 export class Bodies {
@@ -48,14 +79,13 @@ export class Bodies {
   }
 
   /**
-   * Send a body ahead, unless it is small. Also a call that is given up may still be sent: so the pieces must stay as they
-   * are, and they do, for they were given away.
+   * Send a body ahead. Also a call that is given up may still be sent: so the pieces must stay as they are, and they do, for
+   * they were given away.
    */
   async send(what: string, key: string, name: string, pieces: readonly Uint8Array[]): Promise<Sent> {
     const size = sizeOf(pieces)
     const chunks = Math.ceil(size / CHUNK)
-    const parts = Math.max(1, Math.ceil(chunks / PER_PART))
-    if (size <= INLINE) return { size, parts, chunks, inline: [buffer(joined(pieces))] }
+    const parts = Math.ceil(chunks / PER_PART)
     const sending = new Set<Promise<unknown>>()
     let fault: unknown
     let index = 0
@@ -71,7 +101,7 @@ export class Bodies {
       if (fault !== undefined) break
     }
     await Promise.all(sending)
-    if (fault === undefined) return { size, parts, chunks, inline: [] }
+    if (fault === undefined) return { parts, per_part: PER_PART, chunks, size }
     this.drop(key, name, parts)
     throw fault
   }
@@ -106,16 +136,23 @@ export class Bodies {
     this.#caller.script('drop a body', 'drop', sessionKeys(key), name, parts).catch(() => undefined)
   }
 
-  /** What the body is, by `names`, and its first chunk; nothing where it is not there. */
-  async open(what: string, key: string, name: string, names: readonly string[]): Promise<Kept | undefined> {
+  /** What the body is, and its first chunk; nothing where it is not there. */
+  async open(what: string, key: string, { name, parts }: Place): Promise<Kept | undefined> {
     const at = bodyKey(key, name, 0)
-    const reply = await this.#turn(what, () => this.#caller.command(what, 'hmget', at, ...names, '0'))
-    const values = Array.isArray(reply) ? (reply as readonly (Buffer | null)[]) : []
-    const fields = names.map((field, i): [string, Buffer | null] => [field, values[i] ?? null])
-    if (fields.some(([, value]) => value === null)) return undefined
+    if (parts === 0) {
+      const bytes = await this.#turn(what, () => this.#caller.command(what, 'get', at))
+      return bytes instanceof Buffer ? unfolded(bytes) : undefined
+    }
+    const fields = ['meta', 'size', 'chunks', '0']
+    const [meta, size, chunks, first] = list(
+      await this.#turn(what, () => this.#caller.command(what, 'hmget', at, ...fields)),
+    )
+    if (!(meta instanceof Buffer && size instanceof Buffer && chunks instanceof Buffer)) return undefined
     return {
-      fields: Object.fromEntries(fields.map(([field, value]) => [field, value ?? Buffer.alloc(0)])),
-      first: values[names.length] ?? undefined,
+      meta,
+      size: number(size),
+      chunks: number(chunks),
+      first: first instanceof Buffer ? first : undefined,
     }
   }
 
@@ -124,14 +161,13 @@ export class Bodies {
     what: string,
     key: string,
     name: string,
-    { fields, first }: Kept,
+    { size, chunks, first }: Kept,
     pieces: readonly Uint8Array[],
   ): Promise<void> {
-    const chunks = Number(fields.chunks)
     const targets = [...chunksOf(pieces, CHUNK)]
-    if (sizeOf(pieces) !== Number(fields.size) || targets.length !== chunks)
+    if (sizeOf(pieces) !== size || targets.length !== chunks)
       throw new Error(
-        `Cannot ${what}: it has ${fields.size} bytes in ${chunks} chunks, and ${sizeOf(pieces)} were asked for`,
+        `Cannot ${what}: it has ${size} bytes in ${chunks} chunks, and ${sizeOf(pieces)} were asked for`,
       )
     const place = (index: number, chunk: Buffer | null | undefined): void => {
       const target = targets[index] ?? []

@@ -3,6 +3,9 @@
 -- KEYS[1]  head   KEYS[2]  log
 -- Result   1, or 0 where there was none
 
-local there = redis.call('EXISTS', HEAD)
-forget()
-return there
+local head, fault = find()
+if fault then
+  return fault
+end
+forget(head)
+return head and 1 or 0

@@ -15,6 +15,6 @@ local from = after - start
 local references = redis.call('LRANGE', LOG, from, from + tonumber(ARGV[2]) - 1)
 local expected = math.min(head.seq - after, tonumber(ARGV[2]))
 if #references < expected then
-  return redis.error_reply('LOST entry ' .. integer(after + #references + 1) .. ' is not in the log')
+  return redis.error_reply(string.format('LOST entry %.0f is not in the log', after + #references + 1))
 end
-return { head.incarnation, integer(after + 1), references }
+return { head.incarnation, after + 1, references }

@@ -1,5 +1,7 @@
-import { FORMAT } from '../codec.ts'
 import { StateLost, StoreUnavailable } from '../store.ts'
+
+/** Of the keys of a session, as `common.lua` has it. */
+const LAYOUT = 2
 
 /** Replies that say what the server cannot do at this moment: the same call may be taken in the next. */
 const momentary =
@@ -43,7 +45,7 @@ export const explain = (
   const [code, rest = ''] = error.message.split(/ (.*)/s)
   if (code === 'LOST') return new StateLost(`Cannot ${what}: ${rest}`)
   if (code === 'FORMAT') {
-    const found = `it is in storage format ${rest}, this version reads format ${FORMAT}`
+    const found = `it is in storage format ${rest}, this version reads format ${LAYOUT}`
     return new Error(`Cannot ${what}: ${found}`)
   }
   return new Error(`Cannot ${what}: Redis at ${place} replied ${error.message}`, { cause: error })

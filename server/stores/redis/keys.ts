@@ -13,6 +13,11 @@ export const valueKey = (key: string): string => `${PREFIX}:value:${key}`
  * What each script is told of: where a slot is being moved, a script whose keys are not all on one node is not run.
  */
 export const sessionKeys = (key: string): readonly string[] => [headKey(key), logKey(key)]
+/** With what the session was made with, of those who read it. */
+export const recordKeys = (key: string): readonly string[] => [
+  ...sessionKeys(key),
+  `{${PREFIX}:${key}}:record`,
+]
 /** With the key that it is to make, which is on no node yet: nothing is written into a slot that is being moved. */
 export const newBodyKeys = (key: string, name: string): readonly string[] => [
   ...sessionKeys(key),

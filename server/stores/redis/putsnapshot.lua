@@ -1,11 +1,10 @@
 -- Put a snapshot in place of the present one and drop the entries that it stands for.
 --
 -- KEYS[1]  head          KEYS[2]  log                KEYS[3]  part 0 of the body to be
--- ARGV[1]  incarnation   ARGV[2]  name of the body   ARGV[3]  seq and
--- ARGV[4]  id of the entry that it stands for        ARGV[5]  meta
--- ARGV[6]  size          ARGV[7]  number of parts    ARGV[8]  number of chunks
--- ARGV[9]  chunks in a part                          ARGV[10] the body, where it was not sent ahead
--- Result   'put', also when it was put before and the reply was lost
+-- ARGV[1]  the snapshot, a map in msgpack: incarnation, name of the body, seq and id of the entry that it stands for, and
+--          of a body that was sent ahead what an entry says of one
+-- ARGV[2]  the body with its meta; of one that was sent ahead, its meta
+-- Result   'put', head: also when it was put before and the reply was lost
 --          'refused'   what was sent ahead is removed
 --          'unsent'    the body is not there as a whole: nothing was changed
 
@@ -13,22 +12,23 @@ local head, fault = find()
 if fault then
   return fault
 end
-local name, seq, parts = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
-local inline = ARGV[10]
-local reference = name .. ':' .. parts
+local made = cmsgpack.unpack(ARGV[1])
+local inline = not made.parts
+local name, seq, parts = made.name, made.seq, inline and 0 or made.parts
+local reference = table.concat({ name, parts, integer(seq), made.id }, ':')
 
 local function leave(status)
   if not inline then
     drop(name, parts)
   end
-  return status
+  return { status }
 end
 
-if not head or head.incarnation ~= ARGV[1] then
+if not head or head.incarnation ~= made.incarnation then
   return leave('refused')
 end
 if head.snapshot == reference then
-  return 'put'
+  return { 'put', text_of(head) }
 end
 
 local start = math.max(head.base, 0)
@@ -38,18 +38,17 @@ if seq == head.seq then
 elseif seq == 0 then
   known = head.incarnation
 elseif seq > start then
-  known = string.match(redis.call('LINDEX', LOG, seq - start - 1) or '', '^(.*):')
+  known = name_of(redis.call('LINDEX', LOG, seq - start - 1) or '')
 end
-renew(head)
-if seq <= head.base or known ~= ARGV[4] then
+if seq <= head.base or known ~= made.id then
+  renew(head)
   return leave('refused')
 end
-if not inline and not complete(name, parts, tonumber(ARGV[8]), tonumber(ARGV[9])) then
+if not inline and not complete(name, made) then
+  renew(head)
   return leave('unsent')
 end
 
-place(head, name, parts, {
-  'seq', ARGV[3], 'id', ARGV[4], 'meta', ARGV[5], 'size', ARGV[6], 'chunks', ARGV[8],
-}, inline)
-replace(head, ARGV[3], reference, seq - start)
-return 'put'
+place(head, name, made, ARGV[2])
+replace(head, seq, reference, seq - start)
+return { 'put', keep(head) }

@@ -1,11 +1,21 @@
-import type { Appended, Head, NewEntry, StoredSession } from '../store.ts'
+import type { Appended, Head, StoredSession } from '../store.ts'
 import type { Reply } from './caller.ts'
 
 export const list = (reply: Reply | undefined): readonly Reply[] => (Array.isArray(reply) ? reply : [])
 export const text = (reply: Reply | string | undefined): string => String(reply ?? '')
 export const number = (reply: Reply | undefined): number => Number(text(reply))
-/** Of a reference `<name>:<parts>` to a body. */
-export const nameOf = (reference: Reply | string | undefined): string => text(reference).split(':')[0] ?? ''
+
+/** Where an entry is: its name is its id. */
+export const entryAt = (reference: Reply | string) => {
+  const [name = '', parts, seq, step, previous = ''] = text(reference).split(':')
+  return { name, parts: Number(parts), seq: Number(seq), step: Number(step), previous }
+}
+
+/** Where a snapshot is: its own reference ends with the id of the entry, the others are of entries that restored. */
+export const snapshotAt = (reference: string) => {
+  const [name = '', parts, seq, id = '', ...rest] = reference.split(':')
+  return { name, parts: Number(parts), seq: Number(seq), id: rest.length === 0 ? id : name }
+}
 
 /** A position: `seq, id, step, digest, members, age` */
 const headOf = ([seq, id, step, digest, members, age]: readonly Reply[]): Head => ({
@@ -13,7 +23,7 @@ const headOf = ([seq, id, step, digest, members, age]: readonly Reply[]): Head =
   id: text(id),
   step: number(step),
   digest: text(digest),
-  ...(text(members) === '' ? {} : { round: { members: number(members), age: number(age) } }),
+  ...(members === null ? {} : { round: { members: number(members), age: number(age) } }),
 })
 
 /** `incarnation, record, created, ttl, expires, position` */
@@ -33,6 +43,9 @@ export const sessionOf = ([
   expires: number(expires),
 })
 
+/** The head as it is after what was put or appended, if it was just now: empty where it was before. */
+export const headIn = (reply: Reply): string => text(list(reply)[text(list(reply)[0]) === 'put' ? 1 : 8])
+
 /** What `append.lua` answers; undefined where the body was not there as a whole. */
 export const appendedOf = ([status, ...rest]: readonly Reply[]): Appended | undefined => {
   switch (text(status)) {
@@ -40,7 +53,7 @@ export const appendedOf = ([status, ...rest]: readonly Reply[]): Appended | unde
       return { status: 'appended', previous: text(rest[0]), head: headOf(rest.slice(1)) }
     case 'refused': {
       const known = { seq: number(rest[0]), digest: text(rest[1]) }
-      return { status: 'refused', head: headOf(rest.slice(2)), ...(text(rest[0]) === '' ? {} : { known }) }
+      return { status: 'refused', head: headOf(rest.slice(2)), ...(rest[0] === null ? {} : { known }) }
     }
     case 'crowded':
       return { status: 'crowded', head: headOf(rest) }
@@ -49,13 +62,4 @@ export const appendedOf = ([status, ...rest]: readonly Reply[]): Appended | unde
     default:
       return undefined
   }
-}
-
-/** The arguments of `append.lua` that say how an entry is one of several, or none. */
-export const sharingOf = ({ atMost, round, once, restores }: NewEntry): readonly (string | number)[] => {
-  if (restores !== undefined) return [atMost ?? '', 'restore', '', restores, '']
-  if (once !== undefined) return [atMost ?? '', 'once', once.member, once.seq, once.most]
-  if (round === undefined) return [atMost ?? '', '', '', '', '']
-  const rest = 'member' in round ? ['join', round.member, round.full] : ['close', round.least, round.age]
-  return [atMost ?? '', ...rest, '']
 }

@@ -8,4 +8,4 @@ if fault or not head then
   return fault
 end
 renew(head)
-return head.snapshot
+return head.snapshot ~= '-' and head.snapshot or ''

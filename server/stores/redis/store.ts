@@ -9,13 +9,15 @@ import {
   type StoredSession,
   StoreUnavailable,
 } from '../store.ts'
-import { Bodies, PER_PART } from './bodies.ts'
+import { Bodies, inlined } from './bodies.ts'
 import { Caller } from './caller.ts'
+import { entryCall, snapshotCall } from './calls.ts'
 import { Closings } from './closings.ts'
-import { headShape, newBodyKeys, sessionKeys, valueKey, valueShape } from './keys.ts'
+import { Heads } from './heads.ts'
+import { headShape, newBodyKeys, recordKeys, sessionKeys, valueKey, valueShape } from './keys.ts'
 import { refuseEviction } from './policy.ts'
 import { Reader } from './reader.ts'
-import { appendedOf, list, sessionOf, sharingOf, text } from './replies.ts'
+import { appendedOf, headIn, list, sessionOf, text } from './replies.ts'
 import { scan } from './scan.ts'
 
 /** References that one call trims: some 0.5 ms in which Redis does nothing else. */
@@ -31,6 +33,7 @@ class RedisStore implements Store {
   readonly #bodies: Bodies
   readonly #reader: Reader
   readonly #closings: Closings
+  readonly #heads = new Heads()
 
   constructor(caller: Caller) {
     this.#caller = caller
@@ -44,14 +47,14 @@ class RedisStore implements Store {
     { incarnation, record, ttl }: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>,
   ) {
     const what = `create session "${key}"`
-    const bytes = Buffer.from(record)
-    const reply = await this.#caller.commitScript(what, 'create', sessionKeys(key), incarnation, bytes, ttl)
+    const args = [incarnation, Buffer.from(record), ttl] as const
+    const reply = await this.#caller.commitScript(what, 'create', recordKeys(key), ...args)
     const session = sessionOf(list(reply))
     return { created: session.incarnation === incarnation, session }
   }
 
   async get(key: string) {
-    const reply = await this.#caller.script(`read session "${key}"`, 'get', sessionKeys(key))
+    const reply = await this.#caller.script(`read session "${key}"`, 'get', recordKeys(key))
     return reply === null ? undefined : sessionOf(list(reply))
   }
 
@@ -69,19 +72,25 @@ class RedisStore implements Store {
   }
 
   async append(key: string, entry: NewEntry): Promise<Appended> {
-    const { id, meta, body, incarnation, after, advance } = entry
+    const { id, meta, body } = entry
     const what = `append to session "${key}"`
-    const bytes = Buffer.from(meta)
-    const { size, parts, chunks, inline } = await this.#bodies.send(what, key, id, body)
-    const keys = newBodyKeys(key, id)
-    const step = [after ?? '', advance ? 1 : 0, advance?.digest ?? ''] as const
-    const rest = [bytes, size, parts, chunks, PER_PART, ...sharingOf(entry), ...inline] as const
-    const reply = await this.#caller.commitScript(what, 'append', keys, incarnation, id, ...step, ...rest)
+    const small = inlined(meta, body)
+    const sent = small === undefined ? await this.#bodies.send(what, key, id, body) : undefined
+    const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
+    const args = [entryCall(entry, sent), small ?? Buffer.from(meta), ...(followed?.args ?? [])]
+    const reply = await this.#caller.commitScript(what, 'append', newBodyKeys(key, id), ...args)
+    if (followed !== undefined && reply === 1) {
+      this.#heads.note(key, followed.next)
+      return followed.appended
+    }
     const appended = appendedOf(list(reply))
-    if (entry.restores !== undefined && appended?.status === 'appended') await this.#trim(key)
-    if (appended !== undefined) return appended
-    this.#bodies.drop(key, id, parts)
-    throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
+    if (appended === undefined) {
+      this.#bodies.drop(key, id, sent?.parts ?? 0)
+      throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
+    }
+    if (appended.status === 'appended') this.#heads.read(key, headIn(reply))
+    if (appended.status === 'appended' && entry.restores !== undefined) await this.#trim(key)
+    return appended
   }
 
   watch(key: string, listener: () => void) {
@@ -96,22 +105,23 @@ class RedisStore implements Store {
     return this.#reader.snapshot(key)
   }
 
-  async putSnapshot(key: string, { incarnation, seq, id, meta, body }: NewSnapshot): Promise<boolean> {
+  async putSnapshot(key: string, snapshot: NewSnapshot): Promise<boolean> {
     const what = `put a snapshot of session "${key}"`
-    const bytes = Buffer.from(meta)
     // A name of its own: servers may make the same snapshot at the same time.
     const name = randomBytes(16).toString('hex')
-    const { size, parts, chunks, inline } = await this.#bodies.send(what, key, name, body)
-    const rest = [seq, id, bytes, size, parts, chunks, PER_PART, ...inline] as const
-    const status = text(
-      await this.#caller.script(what, 'putsnapshot', newBodyKeys(key, name), incarnation, name, ...rest),
-    )
+    const small = inlined(snapshot.meta, snapshot.body)
+    const sent = small === undefined ? await this.#bodies.send(what, key, name, snapshot.body) : undefined
+    const args = [snapshotCall(snapshot, name, sent), small ?? Buffer.from(snapshot.meta)]
+    const reply = await this.#caller.script(what, 'putsnapshot', newBodyKeys(key, name), ...args)
+    const status = text(list(reply)[0])
     if (status === 'unsent') {
-      this.#bodies.drop(key, name, parts)
+      this.#bodies.drop(key, name, sent?.parts ?? 0)
       throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
     }
-    if (status === 'put') await this.#trim(key)
-    return status === 'put'
+    if (status !== 'put') return false
+    this.#heads.read(key, headIn(reply))
+    await this.#trim(key)
+    return true
   }
 
   /** Remove what a snapshot stands for, some at a time. What is left where that fails goes with the next snapshot. */

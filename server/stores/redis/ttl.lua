@@ -12,6 +12,5 @@ if not head then
   return 0
 end
 head.ttl = tonumber(ARGV[1])
-redis.call('HSET', HEAD, 'ttl', integer(head.ttl))
-renew(head)
+keep(head)
 return 1

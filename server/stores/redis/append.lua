@@ -2,20 +2,17 @@
 -- what restores.
 --
 -- KEYS[1]  head              KEYS[2]  log               KEYS[3]  part 0 of the body to be
--- ARGV[1]  the entry, a map in msgpack:
---          incarnation, id
---          after        step that the session must be at; none for any
---          at_most      furthest step for the session to be at; none for any
---          advances     whether it makes a step, and `digest` of that
---          how it is one of several, if it is:
+-- ARGV[1]  the body with its meta; of one that was sent ahead, its meta
+-- ARGV[2]  incarnation, id, step that the session must be at, furthest step for it to be at, whether the entry makes a
+--          step (1 or 0), and the digest of that: with a space between two, and - for any step
+-- ARGV[3]  empty, or a map in msgpack. How the entry is one of several:
 --            join       member of a round, and `full`: members of a full one
 --            close      members that a round has at least, and `age`: ms that it is open at least
 --            once       member that it is from, its `number`, and `most`: members at most
 --            restore    step that it puts the session at
---          parts        how many there are of a body that was sent ahead, of up to `per_part` of its `chunks` each; and
---                       its `size`
--- ARGV[2]  the body with its meta; of one that was sent ahead, its meta
--- ARGV[3]… what `follow.lua` is given, which comes before all of this
+--          and of a body that was sent ahead:
+--            parts      how many there are of it, of up to `per_part` of its `chunks` each; and its `size`
+-- ARGV[4]… what `follow.lua` is given, which comes before all of this
 -- Result   'appended', previous, position, head
 --          'refused', seq and digest of what the member gave before (or both false), position
 --          'crowded', position
@@ -27,9 +24,10 @@ local head, fault = find()
 if fault then
   return fault
 end
-local entry = cmsgpack.unpack(ARGV[1])
+local incarnation, id, after, at_most, makes, digest = string.match(ARGV[2], '^(%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+after, at_most = tonumber(after), tonumber(at_most)
+local entry = ARGV[3] ~= '' and cmsgpack.unpack(ARGV[3]) or {}
 local inline = not entry.parts
-local id, after, digest = entry.id, entry.after, entry.digest or ''
 
 local function leave(...)
   if not inline then
@@ -38,7 +36,7 @@ local function leave(...)
   return { ... }
 end
 
-if not head or head.incarnation ~= entry.incarnation then
+if not head or head.incarnation ~= incarnation then
   return leave('missing')
 end
 
@@ -95,10 +93,10 @@ elseif entry.join then
     return refuse(integer(after + 1), of)
   end
 end
-if (after and after ~= head.step) or head.step > (entry.at_most or head.step) then
+if (after and after ~= head.step) or head.step > (at_most or head.step) then
   return refuse()
 end
-local advances = entry.advances
+local advances = makes == '1'
 if entry.join then
   head.opened = head.members > 0 and head.opened or NOW
   head.members = head.members + 1
@@ -110,7 +108,7 @@ if not inline and not complete(id, entry) then
   return leave('unsent')
 end
 
-place(head, id, entry, ARGV[2])
+place(head, id, entry, ARGV[1])
 local previous = head.id
 head.seq = head.seq + 1
 head.id = id

@@ -50,7 +50,7 @@ export interface Kept {
 export const inlined = (meta: Uint8Array, pieces: readonly Uint8Array[]): Buffer | undefined => {
   const size = sizeOf(pieces)
   if (size > INLINE) return undefined
-  const out = Buffer.allocUnsafeSlow(4 + meta.length + size)
+  const out = Buffer.allocUnsafe(4 + meta.length + size)
   out.writeUInt32LE(meta.length)
   out.set(meta, 4)
   let at = 4 + meta.length

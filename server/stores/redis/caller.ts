@@ -17,6 +17,12 @@ const PAUSE_MS = 30
 /** How long replicas may take to confirm a write. */
 const CONFIRM_MS = 1000
 
+/** Whether there is no time left, and what came of the latest attempt. */
+interface Trial {
+  over: boolean
+  last?: unknown
+}
+
 /**
  * Sends calls, and sees that each ends, in a reply or in an error that says what was tried. While there is time, a
  * call is sent again whose connection broke: each can be taken twice and is then as if it were taken once.
@@ -53,34 +59,36 @@ export class Caller {
   }
 
   /** Bound what `call` starts for a key: it is started again while that may help and there is time. */
-  async bounded<T>(what: string, key: string, call: () => Promise<T>): Promise<T> {
+  bounded<T>(what: string, key: string, call: () => Promise<T>): Promise<T> {
     const lane = key.slice(0, key.indexOf('}') + 1)
-    if (this.#silent.has(lane)) {
-      // Whoever tries again without a pause is not to hold up the event loop.
-      await turn()
-      throw this.unavailable(what, 'no reply to the call before')
-    }
-    const trial: { over: boolean; last?: unknown } = { over: false }
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+    if (this.#silent.has(lane)) return this.#refused(what)
+    return new Promise((resolve, reject) => {
+      const trial: Trial = { over: false }
+      const timer = setTimeout(() => {
         trial.over = true
         this.#silent.add(lane)
         setTimeout(() => this.#silent.delete(lane), SILENCE_MS).unref()
         const said = trial.last instanceof Error && trial.last.name === 'ReplyError'
-        reject(this.unavailable(what, said ? trial.last : `no reply in ${DEADLINE_MS} ms`))
+        fail(said ? trial.last : this.unavailable(what, `no reply in ${DEADLINE_MS} ms`))
       }, DEADLINE_MS)
+      const fail = (error: unknown) => {
+        clearTimeout(timer)
+        reject(explain(what, this.#place, error, (reason) => this.unavailable(what, reason)))
+      }
+      this.#tried(call, trial).then((reply) => {
+        clearTimeout(timer)
+        resolve(reply)
+      }, fail)
     })
-    try {
-      return await Promise.race([this.#tried(call, trial), late])
-    } catch (error) {
-      throw explain(what, this.#place, error, (reason) => this.unavailable(what, reason))
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
-  async #tried<T>(call: () => Promise<T>, trial: { over: boolean; last?: unknown }): Promise<T> {
+  async #refused(what: string): Promise<never> {
+    // Whoever tries again without a pause is not to hold up the event loop.
+    await turn()
+    throw this.unavailable(what, 'no reply to the call before')
+  }
+
+  async #tried<T>(call: () => Promise<T>, trial: Trial): Promise<T> {
     for (;;) {
       try {
         return await call()
@@ -150,9 +158,12 @@ export class Caller {
     })
   }
 
+  #confirmed(what: string, call: Call): Promise<Reply> {
+    return this.#replicas === 0 ? this.#send(call) : this.#waited(what, call)
+  }
+
   /** WAIT counts what its own connection wrote: so both go in one piece, or neither does. */
-  async #confirmed(what: string, call: Call): Promise<Reply> {
-    if (this.#replicas === 0) return this.#send(call)
+  async #waited(what: string, call: Call): Promise<Reply> {
     const [name, ...args] = call
     const pipeline = this.client.pipeline()
     pipeline.callBuffer(name, ...args)

@@ -4,18 +4,15 @@ import type { Sent } from './bodies.ts'
 
 const packr = new Packr({ useRecords: false, moreTypes: false })
 
-/** What `append.lua` is told of an entry. */
-export const entryCall = (entry: NewEntry, sent: Sent | undefined): Buffer => {
-  const { incarnation, id, after, atMost, advance } = entry
-  return packr.pack({
-    incarnation,
-    id,
-    ...(after !== undefined && { after }),
-    ...(atMost !== undefined && { at_most: atMost }),
-    ...(advance !== undefined && { advances: true, digest: advance.digest }),
-    ...sharing(entry),
-    ...sent,
-  })
+/** What `append.lua` is told of an entry: what each has, as text, and what few have. */
+export const entryCall = (entry: NewEntry, sent: Sent | undefined): readonly [string, Buffer | ''] => {
+  const { incarnation, id, after = '-', atMost = '-', advance } = entry
+  const advances = advance === undefined ? 0 : 1
+  const shared = sharing(entry)
+  return [
+    `${incarnation} ${id} ${after} ${atMost} ${advances} ${advance?.digest ?? ''}`,
+    shared === undefined && sent === undefined ? '' : packr.pack({ ...shared, ...sent }),
+  ]
 }
 
 /** How an entry is one of several, or none. */

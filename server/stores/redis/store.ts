@@ -77,7 +77,7 @@ class RedisStore implements Store {
     const small = inlined(meta, body)
     const sent = small === undefined ? await this.#bodies.send(what, key, id, body) : undefined
     const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
-    const args = [entryCall(entry, sent), small ?? Buffer.from(meta), ...(followed?.args ?? [])]
+    const args = [small ?? Buffer.from(meta), ...entryCall(entry, sent), ...(followed?.args ?? [])]
     const reply = await this.#caller.commitScript(what, 'append', newBodyKeys(key, id), ...args)
     if (followed !== undefined && reply === 1) {
       this.#heads.note(key, followed.next)
@@ -111,7 +111,7 @@ class RedisStore implements Store {
     const name = randomBytes(16).toString('hex')
     const small = inlined(snapshot.meta, snapshot.body)
     const sent = small === undefined ? await this.#bodies.send(what, key, name, snapshot.body) : undefined
-    const args = [snapshotCall(snapshot, name, sent), small ?? Buffer.from(snapshot.meta)]
+    const args = [small ?? Buffer.from(snapshot.meta), snapshotCall(snapshot, name, sent)]
     const reply = await this.#caller.script(what, 'putsnapshot', newBodyKeys(key, name), ...args)
     const status = text(list(reply)[0])
     if (status === 'unsent') {

@@ -15,10 +15,13 @@ export interface Refused {
   readonly event: StepEvent
 }
 
+/** On what terms a step is taken: it has no digest of its own, for the journal has its content until the next one. */
+export const advancing = { digest: '' } as const
+
 /**
- * Whether it is a retry of the latest step. What is small is known by its digest. What is large is compared with what the
- * journal has, where the content of the latest step stays until the next one: there are fewer retries than steps. False
- * where the session is not the one that the request was checked against.
+ * Whether it is a retry of the latest step: it is compared with what the journal has, for there are fewer retries than
+ * steps. Of a version before this one small steps have a digest. False where the session is not the one that the request
+ * was checked against.
  *
  * @throws Problem `step_gap`, `step_past`, `step_conflict`
  */

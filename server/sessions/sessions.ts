@@ -14,7 +14,7 @@ import { checkAlone, detached, prepareContribution } from './contributing.ts'
 import { Copies, type CopiesOptions } from './copies.ts'
 import { describe } from './describing.ts'
 import type { Past } from './history.ts'
-import { type ContributionEvent, digestOfFew, type Event, type StepEvent } from './journal.ts'
+import type { ContributionEvent, Event, StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
 import { Log } from './log.ts'
 import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
@@ -23,7 +23,7 @@ import { Queues } from './queue.ts'
 import { baseAhead, elsewhere, gaveUp, keepsNone, neverArrived, notFound } from './refusals.ts'
 import type { Census } from './residents.ts'
 import { type Lap, resultOf, type StepResult } from './result.ts'
-import { checkRetry } from './retries.ts'
+import { advancing, checkRetry } from './retries.ts'
 import { type Pending, Rounds } from './rounds.ts'
 import { onlyRows } from './rows.ts'
 import { writeSafetensors } from './safetensors.ts'
@@ -208,8 +208,7 @@ export class Sessions {
     // What is there at once is not waited for: a small step has some dozen turns of the queue of promises as it is.
     const event = sent.parameters === undefined ? sent : await onlyRows(sent, live.spec.tensors)
     const after = step === undefined ? {} : { after: step - 1 }
-    const advance = { digest: digestOfFew(event) ?? '' }
-    const appended = await this.#log.append(live, event, { ...after, advance })
+    const appended = await this.#log.append(live, event, { ...after, advance: advancing })
     lap('commit')
     if (appended.status === 'missing') return undefined
     const replayed = appended.status !== 'appended'

@@ -386,7 +386,8 @@ describe('store: redis, its keys', () => {
       const at = (seq: number) => ({ incarnation, seq, id: made[seq - 1]?.id ?? '', meta: none })
       const name = newId()
       const body = [Buffer.from('abc')]
-      const put = [inlined(none, body) ?? '', snapshotCall({ ...at(90), body }, name, undefined)] as const
+      const call = snapshotCall({ ...at(90), body }, name, undefined)
+      const put = [call, Buffer.concat(inlined(none, body) ?? [])] as const
       const keys = [...newBodyKeys('a', name)]
       const answer = await client.eval(scripts.putsnapshot.source, keys.length, ...keys, ...put)
       assert.equal((answer as readonly string[])[0], 'put')

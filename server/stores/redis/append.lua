@@ -2,17 +2,17 @@
 -- what restores.
 --
 -- KEYS[1]  head              KEYS[2]  log               KEYS[3]  part 0 of the body to be
--- ARGV[1]  the body with its meta; of one that was sent ahead, its meta
--- ARGV[2]  incarnation, id, step that the session must be at, furthest step for it to be at, whether the entry makes a
+-- ARGV[1]  incarnation, id, step that the session must be at, furthest step for it to be at, whether the entry makes a
 --          step (1 or 0), and the digest of that: with a space between two, and - for any step
--- ARGV[3]  empty, or a map in msgpack. How the entry is one of several:
+-- ARGV[2]  empty, or JSON. How the entry is one of several:
 --            join       member of a round, and `full`: members of a full one
 --            close      members that a round has at least, and `age`: ms that it is open at least
 --            once       member that it is from, its `number`, and `most`: members at most
 --            restore    step that it puts the session at
 --          and of a body that was sent ahead:
 --            parts      how many there are of it, of up to `per_part` of its `chunks` each; and its `size`
--- ARGV[4]… what `follow.lua` is given, which comes before all of this
+-- ARGV[3]… what `follow.lua` is given, which comes before all of this; or nothing
+-- The last is the body with its meta; of one that was sent ahead, its meta.
 -- Result   'appended', previous, position, head
 --          'refused', seq and digest of what the member gave before (or both false), position
 --          'crowded', position
@@ -24,9 +24,9 @@ local head, fault = find()
 if fault then
   return fault
 end
-local incarnation, id, after, at_most, makes, digest = string.match(ARGV[2], '^(%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+local incarnation, id, after, at_most, makes, digest = string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
 after, at_most = tonumber(after), tonumber(at_most)
-local entry = ARGV[3] ~= '' and cmsgpack.unpack(ARGV[3]) or {}
+local entry = ARGV[2] ~= '' and cjson.decode(ARGV[2]) or {}
 local inline = not entry.parts
 
 local function leave(...)
@@ -108,7 +108,7 @@ if not inline and not complete(id, entry) then
   return leave('unsent')
 end
 
-place(head, id, entry, ARGV[1])
+place(head, id, entry, ARGV[#ARGV])
 local previous = head.id
 head.seq = head.seq + 1
 head.id = id

@@ -46,19 +46,16 @@ export interface Kept {
   readonly first: Buffer | undefined
 }
 
-/** A small body with its meta, as one string; undefined where it is to be sent ahead. */
-export const inlined = (meta: Uint8Array, pieces: readonly Uint8Array[]): Buffer | undefined => {
-  const size = sizeOf(pieces)
-  if (size > INLINE) return undefined
-  const out = Buffer.allocUnsafe(4 + meta.length + size)
-  out.writeUInt32LE(meta.length)
-  out.set(meta, 4)
-  let at = 4 + meta.length
-  for (const piece of pieces) {
-    out.set(piece, at)
-    at += piece.length
-  }
-  return out
+/** A small body with its meta, the pieces of one string; undefined where it is to be sent ahead. */
+export const inlined = (
+  meta: Uint8Array,
+  pieces: readonly Uint8Array[],
+): readonly Uint8Array[] | undefined => {
+  if (sizeOf(pieces) > INLINE) return undefined
+  const head = Buffer.allocUnsafe(4 + meta.length)
+  head.writeUInt32LE(meta.length)
+  head.set(meta, 4)
+  return [head, ...pieces]
 }
 
 /** What `inlined` made. */
@@ -133,7 +130,7 @@ export class Bodies {
   drop(key: string, name: string, parts: number): void {
     // It may have been sent to another server than that which was to take it.
     this.#bulk.close()
-    this.#caller.script('drop a body', 'drop', sessionKeys(key), name, parts).catch(() => undefined)
+    this.#caller.script('drop a body', 'drop', sessionKeys(key), [name, parts]).catch(() => undefined)
   }
 
   /** What the body is, and its first chunk; nothing where it is not there. */

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { into } from '../../turns.ts'
 import { sizeOf } from '../pieces.ts'
 import type { Client } from './client.ts'
+import { command, words } from './resp.ts'
 
 /** What is read between two values: the line before the next one, and what comes with it. */
 const WINDOW = 256
@@ -182,8 +183,3 @@ export class Bulk {
     for (const { resolve } of asked) resolve(false)
   }
 }
-
-const words = (...all: readonly string[]): string =>
-  all.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')
-
-const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`

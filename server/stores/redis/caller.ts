@@ -1,13 +1,17 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.ts'
 import { type Client, connect } from './client.ts'
 import { explain, isFinal, passes, reasonOf } from './faults.ts'
+import { PiecedCommand } from './resp.ts'
 import { type Script, scripts } from './scripts.ts'
 import { placeOf } from './urls.ts'
 
 export type Reply = Buffer | number | null | readonly Reply[]
 type Argument = string | number | Buffer
 type Call = readonly [name: string, ...args: readonly Argument[]]
+type Arguments = readonly (string | number)[]
+type Pieces = readonly Uint8Array[]
 
 /** A call that has no answer by then is given up: it may have taken place, or yet do so. */
 const DEADLINE_MS = 5000
@@ -110,18 +114,14 @@ export class Caller {
     return this.bounded(what, String(call[1] ?? ''), () => this.#confirmed(what, call))
   }
 
-  script(what: string, name: Script, keys: readonly string[], ...args: readonly Argument[]): Promise<Reply> {
-    return this.#script(what, name, keys, args, (call) => this.#send(call))
+  /** @param bytes the last argument, in pieces that stay as they are: also a call that is given up may still be sent */
+  script(what: string, name: Script, keys: readonly string[], args: Arguments = [], bytes?: Pieces) {
+    return this.#script(what, name, keys, args, (call) => this.#send(call, bytes))
   }
 
   /** As `script`, and as `commit`. */
-  commitScript(
-    what: string,
-    name: Script,
-    keys: readonly string[],
-    ...args: readonly Argument[]
-  ): Promise<Reply> {
-    return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call))
+  commitScript(what: string, name: Script, keys: readonly string[], args: Arguments = [], bytes?: Pieces) {
+    return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call, bytes))
   }
 
   /** Set a field and have these keys live so long, in one transaction. */
@@ -135,15 +135,20 @@ export class Caller {
     })
   }
 
-  #send([name, ...args]: Call): Promise<Reply> {
-    return this.client.callBuffer(name, ...args) as Promise<Reply>
+  #send([name, ...args]: Call, bytes?: Pieces): Promise<Reply> {
+    if (bytes === undefined) return this.client.callBuffer(name, ...args) as Promise<Reply>
+    const command = new PiecedCommand(name, args.map(String), bytes)
+    const sent = this.client.sendCommand(command) as Promise<Reply>
+    // That of a cluster writes it again, to where it is led.
+    if (this.client instanceof Redis) command.release()
+    return sent
   }
 
   #script(
     what: string,
     name: Script,
     keys: readonly string[],
-    args: readonly Argument[],
+    args: Arguments,
     send: (call: Call) => Promise<Reply>,
   ): Promise<Reply> {
     const { sha, source } = scripts[name]
@@ -158,20 +163,20 @@ export class Caller {
     })
   }
 
-  #confirmed(what: string, call: Call): Promise<Reply> {
-    return this.#replicas === 0 ? this.#send(call) : this.#waited(what, call)
+  #confirmed(what: string, call: Call, bytes?: Pieces): Promise<Reply> {
+    return this.#replicas === 0 ? this.#send(call, bytes) : this.#waited(what, call, bytes)
   }
 
   /** WAIT counts what its own connection wrote: so both go in one piece, or neither does. */
-  async #waited(what: string, call: Call): Promise<Reply> {
+  async #waited(what: string, call: Call, bytes?: Pieces): Promise<Reply> {
     const [name, ...args] = call
     const pipeline = this.client.pipeline()
-    pipeline.callBuffer(name, ...args)
+    pipeline.callBuffer(name, ...args, ...(bytes === undefined ? [] : [Buffer.concat(bytes)]))
     pipeline.wait(this.#replicas, CONFIRM_MS)
     const [written, confirmed] = (await pipeline.exec()) ?? []
     if (written?.[0]) {
       // Only a call that is alone is led to another node of a cluster; the next trial finds it done there.
-      if (/^(MOVED|ASK) /.test(written[0].message)) await this.#send(call)
+      if (/^(MOVED|ASK) /.test(written[0].message)) await this.#send(call, bytes)
       throw written[0]
     }
     if (confirmed?.[0]) throw confirmed[0]

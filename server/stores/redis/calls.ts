@@ -1,17 +1,14 @@
-import { Packr } from 'msgpackr'
 import type { NewEntry, NewSnapshot } from '../store.ts'
 import type { Sent } from './bodies.ts'
 
-const packr = new Packr({ useRecords: false, moreTypes: false })
-
 /** What `append.lua` is told of an entry: what each has, as text, and what few have. */
-export const entryCall = (entry: NewEntry, sent: Sent | undefined): readonly [string, Buffer | ''] => {
+export const entryCall = (entry: NewEntry, sent: Sent | undefined): readonly [string, string] => {
   const { incarnation, id, after = '-', atMost = '-', advance } = entry
   const advances = advance === undefined ? 0 : 1
   const shared = sharing(entry)
   return [
     `${incarnation} ${id} ${after} ${atMost} ${advances} ${advance?.digest ?? ''}`,
-    shared === undefined && sent === undefined ? '' : packr.pack({ ...shared, ...sent }),
+    shared === undefined && sent === undefined ? '' : JSON.stringify({ ...shared, ...sent }),
   ]
 }
 
@@ -28,4 +25,4 @@ export const snapshotCall = (
   { incarnation, seq, id }: NewSnapshot,
   name: string,
   sent: Sent | undefined,
-): Buffer => packr.pack({ incarnation, name, seq, id, ...sent })
+): string => JSON.stringify({ incarnation, name, seq, id, ...sent })

@@ -1,7 +1,7 @@
 -- Make a session, unless there is one.
 --
 -- KEYS[1]  head   KEYS[2]  log   KEYS[3]  record
--- ARGV[1]  incarnation   ARGV[2]  record   ARGV[3]  ttl in ms
+-- ARGV[1]  incarnation   ARGV[2]  ttl in ms   ARGV[3]  record
 -- Result   the session that is there now: incarnation, record, created, ttl, expires, position
 
 local head, fault = find()
@@ -11,10 +11,10 @@ end
 if not head then
   forget()
   head = {
-    incarnation = ARGV[1], created = NOW, ttl = tonumber(ARGV[3]), lasts = 0, base = -1, snapshot = '-',
+    incarnation = ARGV[1], created = NOW, ttl = tonumber(ARGV[2]), lasts = 0, base = -1, snapshot = '-',
     members = 0, opened = 0, closed = 0, names = 0, seq = 0, id = ARGV[1], step = 0, digest = '',
   }
-  redis.call('SET', RECORD, ARGV[2])
+  redis.call('SET', RECORD, ARGV[3])
   keep(head)
 else
   renew(head)

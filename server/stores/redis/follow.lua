@@ -2,19 +2,19 @@
 -- sends it left it. What becomes of the head is known then, and all there is to decide is whether the head is as it was.
 -- If not, or where something must be made to last for longer, what follows looks at everything.
 --
--- ARGV[4]  the head as it is to be now        ARGV[5]  the head as it will be
--- ARGV[6]  reference of the entry             ARGV[7]  when what is not the head expires
--- ARGV[8]  ttl in ms
+-- ARGV[3]  the head as it is to be now        ARGV[4]  the head as it will be
+-- ARGV[5]  reference of the entry             ARGV[6]  when what is not the head expires
+-- ARGV[7]  ttl in ms                          ARGV[8]  the body with its meta
 -- Result   1
 
-if ARGV[4] and redis.pcall('GET', KEYS[1]) == ARGV[4] then
+if ARGV[8] and redis.pcall('GET', KEYS[1]) == ARGV[3] then
   local seconds = redis.call('TIME')[1]
-  if (seconds + 1) * 1000 + ARGV[8] <= ARGV[7] + 0 then
-    redis.call('SET', KEYS[3], ARGV[1], 'PXAT', ARGV[7])
-    if redis.call('RPUSH', KEYS[2], ARGV[6]) == 1 then
-      redis.call('PEXPIREAT', KEYS[2], ARGV[7])
+  if (seconds + 1) * 1000 + ARGV[7] <= ARGV[6] + 0 then
+    redis.call('SET', KEYS[3], ARGV[8], 'PXAT', ARGV[6])
+    if redis.call('RPUSH', KEYS[2], ARGV[5]) == 1 then
+      redis.call('PEXPIREAT', KEYS[2], ARGV[6])
     end
-    redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[8])
+    redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[7])
     return 1
   end
 end

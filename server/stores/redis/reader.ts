@@ -22,7 +22,7 @@ export class Reader {
   /** Where the entries after `seq` are: the first of them is number `from`. */
   async #references(key: string, seq: number, limit: number) {
     const what = `read entries of session "${key}"`
-    const reply = list(await this.#caller.script(what, 'entries', sessionKeys(key), seq, limit))
+    const reply = list(await this.#caller.script(what, 'entries', sessionKeys(key), [seq, limit]))
     return { incarnation: text(reply[0]), from: number(reply[1]), references: list(reply[2]).map(entryAt) }
   }
 

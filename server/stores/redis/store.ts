@@ -47,8 +47,8 @@ class RedisStore implements Store {
     { incarnation, record, ttl }: Pick<StoredSession, 'incarnation' | 'record' | 'ttl'>,
   ) {
     const what = `create session "${key}"`
-    const args = [incarnation, Buffer.from(record), ttl] as const
-    const reply = await this.#caller.commitScript(what, 'create', recordKeys(key), ...args)
+    const args = [incarnation, ttl]
+    const reply = await this.#caller.commitScript(what, 'create', recordKeys(key), args, [record])
     const session = sessionOf(list(reply))
     return { created: session.incarnation === incarnation, session }
   }
@@ -60,7 +60,7 @@ class RedisStore implements Store {
 
   async setTtl(key: string, ttl: number) {
     const what = `set the time to live of session "${key}"`
-    return (await this.#caller.commitScript(what, 'ttl', sessionKeys(key), ttl)) === 1
+    return (await this.#caller.commitScript(what, 'ttl', sessionKeys(key), [ttl])) === 1
   }
 
   async delete(key: string) {
@@ -77,8 +77,9 @@ class RedisStore implements Store {
     const small = inlined(meta, body)
     const sent = small === undefined ? await this.#bodies.send(what, key, id, body) : undefined
     const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
-    const args = [small ?? Buffer.from(meta), ...entryCall(entry, sent), ...(followed?.args ?? [])]
-    const reply = await this.#caller.commitScript(what, 'append', newBodyKeys(key, id), ...args)
+    const args = [...entryCall(entry, sent), ...(followed?.args ?? [])]
+    const keys = newBodyKeys(key, id)
+    const reply = await this.#caller.commitScript(what, 'append', keys, args, small ?? [meta])
     if (followed !== undefined && reply === 1) {
       this.#heads.note(key, followed.next)
       return followed.appended
@@ -111,8 +112,9 @@ class RedisStore implements Store {
     const name = randomBytes(16).toString('hex')
     const small = inlined(snapshot.meta, snapshot.body)
     const sent = small === undefined ? await this.#bodies.send(what, key, name, snapshot.body) : undefined
-    const args = [small ?? Buffer.from(snapshot.meta), snapshotCall(snapshot, name, sent)]
-    const reply = await this.#caller.script(what, 'putsnapshot', newBodyKeys(key, name), ...args)
+    const args = [snapshotCall(snapshot, name, sent)]
+    const keys = newBodyKeys(key, name)
+    const reply = await this.#caller.script(what, 'putsnapshot', keys, args, small ?? [snapshot.meta])
     const status = text(list(reply)[0])
     if (status === 'unsent') {
       this.#bodies.drop(key, name, sent?.parts ?? 0)
@@ -128,7 +130,7 @@ class RedisStore implements Store {
   async #trim(key: string): Promise<void> {
     try {
       while (
-        Number(await this.#caller.script(`trim session "${key}"`, 'trim', sessionKeys(key), TRIMMED)) > 0
+        Number(await this.#caller.script(`trim session "${key}"`, 'trim', sessionKeys(key), [TRIMMED])) > 0
       );
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error

@@ -1,0 +1,45 @@
+import { Command } from 'ioredis'
+import { sizeOf } from '../pieces.ts'
+
+const word = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
+
+export const words = (...all: readonly string[]): string => all.map(word).join('')
+
+export const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`
+
+/**
+ * A call whose last argument lies in pieces, put together on its way to the socket and not before. The library's own
+ * makes a buffer of every argument and of what is around it: for a small step 15 µs more.
+ */
+export class PiecedCommand extends Command {
+  readonly #texts: readonly string[]
+  #pieces: readonly Uint8Array[]
+
+  constructor(name: string, texts: readonly string[], pieces: readonly Uint8Array[]) {
+    super(name, [...texts], { replyEncoding: null })
+    this.#texts = texts
+    this.#pieces = pieces
+  }
+
+  /** Let go of the pieces: the command is written, and will not be again. V8 may keep it for long after its answer. */
+  release(): void {
+    this.#pieces = []
+  }
+
+  override toWritable(): Buffer {
+    const size = sizeOf(this.#pieces)
+    let head = `*${this.#texts.length + 2}\r\n${word(this.name)}`
+    for (const text of this.#texts) head += word(text)
+    head += `$${size}\r\n`
+    const start = Buffer.byteLength(head)
+    const out = Buffer.allocUnsafe(start + size + 2)
+    out.write(head)
+    let at = start
+    for (const piece of this.#pieces) {
+      out.set(piece, at)
+      at += piece.length
+    }
+    out.write('\r\n', at)
+    return out
+  }
+}

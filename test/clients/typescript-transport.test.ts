@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Packr, Unpackr } from 'msgpackr'
 import {
   adam,
@@ -248,8 +249,12 @@ describe('aborting', () => {
     it(`ends ${name} with the reason given, and the session can step again`, async (t) => {
       const { run, steps } = await session(t, swift, answer, stepped(floats(0)))
       const controller = new AbortController()
-      setTimeout(() => controller.abort(reason), 60)
-      await assert.rejects(run.step(new Float32Array(1), { signal: controller.signal }), reason)
+      const stepping = assert.rejects(run.step(new Float32Array(1), { signal: controller.signal }), reason)
+      while (steps().length === 0) await sleep(1)
+      // The answer that there is to wait for has come too by then.
+      await sleep(60)
+      controller.abort(reason)
+      await stepping
       assert.equal(steps().length, 1)
       assert.equal((await run.step(new Float32Array(1))).step, 5)
     })

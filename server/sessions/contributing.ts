@@ -29,6 +29,8 @@ export function prepareContribution(
   const { worker, weight = 1, base, want = {} } = request
   if (worker === undefined)
     throw invalid('worker', `The session has workers: ${spec.workers}: say with worker who contributes`)
+  if (/\p{Surrogate}/u.test(worker))
+    throw invalid('worker', `worker is ${JSON.stringify(worker)}: half of a surrogate pair is no character`)
   for (const [field, instead] of [
     ['hyperparams', 'change them by PATCH'],
     ['params', 'the server keeps them, or the chain needs none'],

@@ -174,7 +174,10 @@ export interface Store {
    */
   list(prefix: string, limit: number, cursor?: string): Promise<Page>
 
-  /** An entry whose id is the last one's was taken before: answered as it was then, and not taken again. */
+  /**
+   * An entry whose id is the last one's was taken before: answered as it was then, and not taken again. Each entry has an id
+   * of its own: a store that sends one again by itself may know it for longer.
+   */
   append(key: string, entry: NewEntry): Promise<Appended>
   /**
    * Call `listener` soon after an entry that made a step of a round, or restored the session, whoever appended it, and

@@ -36,6 +36,15 @@ test('each contribution is a step, and the reply the fresh parameters', async ()
   }
 })
 
+test('a worker is named by characters', async () => {
+  const { step } = await start()
+  await assert.rejects(
+    step(0, send('\ud800', 1)),
+    /worker is "\\ud800": half of a surrogate pair is no character/,
+  )
+  assert.equal((await step(0, send('\u{1f600}\0"\\', 1))).step, 1)
+})
+
 test('no contribution is lost or counted twice, in any disorder', async () => {
   const { step, at, store } = await start({}, small)
   const [workers, each] = [8, 50]

@@ -280,6 +280,11 @@ describe('store: redis, the server', () => {
         assert.doesNotMatch(error.message, /secret|wrong@/)
         return true
       })
+      // What may not be read is not taken for what another version wrote.
+      await client.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+@all', '-get')
+      const blind = await openStore(server.url.replace('//', '//blind:secret@'))
+      await assert.rejects(blind.get('a'), unavailable(/user executing the script|ACL failure/))
+      await blind.close()
       client.disconnect()
     }))
 })
@@ -327,6 +332,26 @@ describe('store: redis, the next step of a session that is where it was left', (
       await one.close()
       await other.close()
     }))
+
+  it('counts who gave something, and not who was refused as all is made to last', { timeout: 30_000 }, () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = newId()
+      await store.create('a', { incarnation, record: none, ttl: 300 })
+      const give = async (member: string, seq: number, atMost: number) => {
+        const once = { member, seq, most: 2 }
+        return (await store.append('a', { ...entry(incarnation, none), once, atMost })).status
+      }
+      assert.equal(await give('one', 1, 0), 'appended')
+      for (let i = 0; i < 12; i++) {
+        assert.equal(await give('late', 1, 0), 'refused')
+        await sleep(100)
+      }
+      assert.equal(await give('two', 1, 1), 'appended')
+      assert.equal(await give('three', 1, 2), 'crowded')
+      await store.close()
+    }),
+  )
 
   it('lasts as long as the session, however long that is used', { timeout: 30_000 }, () =>
     withRedis({}, async (server) => {
@@ -537,6 +562,8 @@ describe('store: redis, its keys', () => {
       await assert.rejects(store.get('a'), format)
       await assert.rejects(store.append('a', entry(incarnation, none)), format)
       await assert.rejects(store.create('a', { incarnation, record: none, ttl: 1 }), format)
+      assert.equal(await store.delete('a'), true)
+      assert.equal((await store.create('a', { incarnation, record: none, ttl: 1000 })).created, true)
       await client.set('stepd:value:v', '\x02x')
       await assert.rejects(store.getValue('v'), /storage format 2, this version reads format 1/)
       client.disconnect()

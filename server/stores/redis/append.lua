@@ -75,17 +75,19 @@ local function refuse(known_seq, known_digest)
   return leave('refused', known_seq or false, known_digest or false, position(head))
 end
 
+-- Nothing of the head is changed before all is decided: what is refused may have it written.
+local newcomer = false
 if entry.once then
   local known = redis.call('HGET', LAST, entry.once)
   local seq, of = string.match(known or '', '^(%d+) (.*)$')
   if seq and entry.number <= tonumber(seq) then
     return refuse(seq, of)
   end
-  if not seq and head.names >= entry.most then
+  newcomer = not seq
+  if newcomer and head.names >= entry.most then
     renew(head)
     return leave('crowded', position(head))
   end
-  head.names = head.names + (seq and 0 or 1)
 elseif entry.join then
   local round = after == head.step and OPEN or after + 1 == head.closed and head.closed == head.step and CLOSED
   local of = round and redis.call('HGET', round, entry.join)
@@ -96,12 +98,11 @@ end
 if (after and after ~= head.step) or head.step > (at_most or head.step) then
   return refuse()
 end
-local advances = makes == '1'
+local advances, members = makes == '1', head.members
 if entry.join then
-  head.opened = head.members > 0 and head.opened or NOW
-  head.members = head.members + 1
-  advances = head.members >= entry.full
-elseif entry.close and (head.members < math.max(1, entry.close) or NOW - head.opened < entry.age) then
+  members = members + 1
+  advances = members >= entry.full
+elseif entry.close and (members < math.max(1, entry.close) or NOW - head.opened < entry.age) then
   return refuse()
 end
 if not inline and not complete(id, entry) then
@@ -113,9 +114,12 @@ local previous = head.id
 head.seq = head.seq + 1
 head.id = id
 if entry.join then
+  head.opened = head.members > 0 and head.opened or NOW
+  head.members = members
   redis.call('HSET', OPEN, entry.join, digest)
   redis.call('PEXPIREAT', OPEN, lasting(head))
 elseif entry.once then
+  head.names = head.names + (newcomer and 1 or 0)
   redis.call('HSET', LAST, entry.once, integer(entry.number) .. ' ' .. digest)
   redis.call('PEXPIREAT', LAST, lasting(head))
 end

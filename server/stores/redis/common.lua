@@ -63,6 +63,9 @@ local function find()
   if not text then
     return nil
   end
+  if type(text) == 'table' and not string.find(text.err, 'WRONGTYPE', 1, true) then
+    return nil, text
+  end
   -- The first layout had a hash there.
   local layout = type(text) == 'string' and string.match(text, '^%d+') or '1'
   if layout ~= LAYOUT then

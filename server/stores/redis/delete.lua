@@ -1,11 +1,8 @@
--- Forget a session and all its bytes.
+-- Forget a session and all its bytes; of one in another layout what is not found expires.
 --
 -- KEYS[1]  head   KEYS[2]  log
 -- Result   1, or 0 where there was none
 
-local head, fault = find()
-if fault then
-  return fault
-end
-forget(head)
-return head and 1 or 0
+local there = redis.call('EXISTS', HEAD)
+forget(find())
+return there

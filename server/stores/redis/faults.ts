@@ -8,7 +8,8 @@ const momentary =
   /^(READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|BUSY|UNBLOCKED|MOVED|ASK)\b|access a non local key/
 
 /** Replies that say what it cannot do until someone sees to it; any other error reply is a mistake of ours. */
-const lasting = /^(OOM|MISCONF|NOREPLICAS|UNKILLABLE|NOAUTH|WRONGPASS|NOPERM)\b/
+const lasting =
+  /^(OOM|MISCONF|NOREPLICAS|UNKILLABLE|NOAUTH|WRONGPASS|NOPERM)\b|user executing the script|ACL failure in script/
 
 const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
 

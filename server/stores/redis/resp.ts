@@ -13,7 +13,7 @@ export const command = (...all: readonly string[]): string => `*${all.length}\r\
  */
 export class PiecedCommand extends Command {
   readonly #texts: readonly string[]
-  #pieces: readonly Uint8Array[]
+  #pieces: readonly Uint8Array[] | undefined
 
   constructor(name: string, texts: readonly string[], pieces: readonly Uint8Array[]) {
     super(name, [...texts], { replyEncoding: null })
@@ -23,11 +23,14 @@ export class PiecedCommand extends Command {
 
   /** Let go of the pieces: the command is written, and will not be again. V8 may keep it for long after its answer. */
   release(): void {
-    this.#pieces = []
+    this.#pieces = undefined
   }
 
   override toWritable(): Buffer {
-    const size = sizeOf(this.#pieces)
+    const pieces = this.#pieces
+    // Sent without them it would be taken for one of no bytes.
+    if (pieces === undefined) throw new Error(`${this.name} was written, and its bytes were let go`)
+    const size = sizeOf(pieces)
     let head = `*${this.#texts.length + 2}\r\n${word(this.name)}`
     for (const text of this.#texts) head += word(text)
     head += `$${size}\r\n`
@@ -35,7 +38,7 @@ export class PiecedCommand extends Command {
     const out = Buffer.allocUnsafe(start + size + 2)
     out.write(head)
     let at = start
-    for (const piece of this.#pieces) {
+    for (const piece of pieces) {
       out.set(piece, at)
       at += piece.length
     }

@@ -13,7 +13,7 @@
 --            parts      how many there are of it, of up to `per_part` of its `chunks` each; and its `size`
 -- ARGV[3]… what `follow.lua` is given, which comes before all of this; or nothing
 -- The last is the body with its meta; of one that was sent ahead, its meta.
--- Result   'appended', previous, position, head
+-- Result   'appended', head as it is now or empty where it was taken before, previous, position
 --          'refused', seq and digest of what the member gave before (or both false), position
 --          'crowded', position
 --          'missing'
@@ -43,7 +43,7 @@ end
 local function again(reference)
   renew(head)
   local seq, step, previous, of = string.match(reference, '^[^:]*:%d+:(%d+):(%d+):([^:]*):(.*)$')
-  return leave('appended', previous, position({
+  return leave('appended', '', previous, position({
     seq = tonumber(seq), id = id, step = tonumber(step), digest = of,
     members = tonumber(step) == head.step and head.members or 0, opened = head.opened,
   }))
@@ -147,5 +147,4 @@ if advances and (entry.join or entry.close or entry.restore) then
   -- A hint: those who wait for the step look by themselves now and then.
   redis.pcall('PUBLISH', 'stepd:closed', HEAD)
 end
-local seq, _, step, _, members, age = position(head)
-return { 'appended', previous, seq, id, step, head.digest, members, age, text }
+return { 'appended', text, previous, position(head) }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.ts'
 import { type Client, connect } from './client.ts'
 import { explain, isFinal, passes, reasonOf } from './faults.ts'
@@ -139,8 +138,8 @@ export class Caller {
     if (bytes === undefined) return this.client.callBuffer(name, ...args) as Promise<Reply>
     const command = new PiecedCommand(name, args.map(String), bytes)
     const sent = this.client.sendCommand(command) as Promise<Reply>
-    // That of a cluster writes it again, to where it is led.
-    if (this.client instanceof Redis) command.release()
+    const release = () => command.release()
+    sent.then(release, release)
     return sent
   }
 

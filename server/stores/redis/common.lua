@@ -69,7 +69,7 @@ local function find()
   -- The first layout had a hash there.
   local layout = type(text) == 'string' and string.match(text, '^%d+') or '1'
   if layout ~= LAYOUT then
-    return nil, redis.error_reply('FORMAT ' .. layout)
+    return nil, redis.error_reply('FORMAT ' .. layout .. ' ' .. LAYOUT)
   end
   local _, incarnation, created, ttl, lasts, base, snapshot, members, opened, closed, names, seq, id, step, digest =
     string.match(text, HEAD_PATTERN)
@@ -249,7 +249,8 @@ end
 -- Where a session is: seq, id, step, digest, and members and age of the open round; false where there is none.
 local function position(head)
   local open = head.members > 0
-  return integer(head.seq), head.id, integer(head.step), head.digest, open and head.members, open and math.max(0, NOW - head.opened)
+  return integer(head.seq), head.id, integer(head.step), head.digest, open and head.members,
+    open and math.max(0, NOW - head.opened)
 end
 
 local function session(head)

@@ -1,8 +1,5 @@
 import { StateLost, StoreUnavailable } from '../store.ts'
 
-/** Of the keys of a session, as `common.lua` has it. */
-const LAYOUT = 2
-
 /** Replies that say what the server cannot do at this moment: the same call may be taken in the next. */
 const momentary =
   /^(READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|BUSY|UNBLOCKED|MOVED|ASK)\b|access a non local key/
@@ -46,8 +43,8 @@ export const explain = (
   const [code, rest = ''] = error.message.split(/ (.*)/s)
   if (code === 'LOST') return new StateLost(`Cannot ${what}: ${rest}`)
   if (code === 'FORMAT') {
-    const found = `it is in storage format ${rest}, this version reads format ${LAYOUT}`
-    return new Error(`Cannot ${what}: ${found}`)
+    const [found, read] = rest.split(' ')
+    return new Error(`Cannot ${what}: it is in storage format ${found}, this version reads format ${read}`)
   }
   return new Error(`Cannot ${what}: Redis at ${place} replied ${error.message}`, { cause: error })
 }

@@ -43,14 +43,14 @@ export const sessionOf = ([
   expires: number(expires),
 })
 
-/** The head as it is after what was put or appended, if it was just now: empty where it was before. */
-export const headIn = (reply: Reply): string => text(list(reply)[text(list(reply)[0]) === 'put' ? 1 : 8])
+/** The head as it is after what was put or appended: empty where that was before. */
+export const headIn = (reply: Reply): string => text(list(reply)[1])
 
 /** What `append.lua` answers; undefined where the body was not there as a whole. */
 export const appendedOf = ([status, ...rest]: readonly Reply[]): Appended | undefined => {
   switch (text(status)) {
     case 'appended':
-      return { status: 'appended', previous: text(rest[0]), head: headOf(rest.slice(1)) }
+      return { status: 'appended', previous: text(rest[1]), head: headOf(rest.slice(2)) }
     case 'refused': {
       const known = { seq: number(rest[0]), digest: text(rest[1]) }
       return { status: 'refused', head: headOf(rest.slice(2)), ...(rest[0] === null ? {} : { known }) }

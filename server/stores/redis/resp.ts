@@ -21,7 +21,7 @@ export class PiecedCommand extends Command {
     this.#pieces = pieces
   }
 
-  /** Let go of the pieces: the command is written, and will not be again. V8 may keep it for long after its answer. */
+  /** Let go of the pieces, once it is answered and will not be written again: V8 may keep a command for long after that. */
   release(): void {
     this.#pieces = undefined
   }

@@ -89,8 +89,9 @@ class RedisStore implements Store {
       this.#bodies.drop(key, id, sent?.parts ?? 0)
       throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')
     }
-    if (appended.status === 'appended') this.#heads.read(key, headIn(reply))
-    if (appended.status === 'appended' && entry.restores !== undefined) await this.#trim(key)
+    if (appended.status !== 'appended') return appended
+    this.#heads.read(key, headIn(reply))
+    if (entry.restores !== undefined) await this.#trim(key)
     return appended
   }
 

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openStore } from '../../server/stores/index.ts'
+import type { Store } from '../../server/stores/store.ts'
+import { ask } from '../redis.ts'
+import { entriesOf, newId } from './conformance/fixture.ts'
+import { create, entry, none, withRedis } from './setup.ts'
+
+describe('store: redis, the next step of a session that is where it was left', () => {
+  it('is taken by one compare, and looked at by all rules where that fails', () =>
+    withRedis({}, async (server) => {
+      const [one, other] = [await openStore(server.url), await openStore(server.url)]
+      const incarnation = await create(one)
+      // What follows by the rules asks whether it was there before.
+      const judged = async () => {
+        const stats = String(await ask(server, 'INFO', 'commandstats'))
+        return Number(/cmdstat_exists:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+      }
+      const start = await judged()
+      const append = async (store: Store, after?: number, expected = 'appended') => {
+        const answer = await store.append('a', entry(incarnation, Buffer.from('x'), after))
+        assert.equal(answer.status, expected)
+        return answer.status === 'missing' ? undefined : answer.head
+      }
+      for (let step = 0; step < 10; step++) assert.equal((await append(one, step))?.step, step + 1)
+      assert.equal((await judged()) - start, 1)
+      // Another server takes two: the first one's guess is wrong, and it learns where the session is.
+      for (let step = 10; step < 12; step++) await append(other, step)
+      assert.equal((await judged()) - start, 2)
+      assert.equal((await append(one, 10, 'refused'))?.step, 12)
+      assert.equal((await append(one))?.seq, 13)
+      assert.equal((await append(one))?.seq, 14)
+      assert.equal((await judged()) - start, 4)
+      // So it does when something else of the session changed, and after a snapshot of its own it knows already.
+      await other.setTtl('a', 30_000)
+      await append(one, 14)
+      assert.equal((await judged()) - start, 5)
+      const { head } = (await one.get('a')) ?? {}
+      assert.ok(head)
+      await one.putSnapshot('a', { incarnation, seq: head.seq, id: head.id, meta: none, body: [none] })
+      await append(one, 15)
+      assert.equal((await judged()) - start, 5)
+      // One that ran out of time and was made again is another.
+      await one.delete('a')
+      await append(one, 16, 'missing')
+      const again = await create(one)
+      assert.equal((await one.append('a', entry(again, none, 0))).status, 'appended')
+      await append(one, 1, 'missing')
+      await one.close()
+      await other.close()
+    }))
+
+  it('counts who gave something, and not who was refused as all is made to last', { timeout: 30_000 }, () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = newId()
+      await store.create('a', { incarnation, record: none, ttl: 300 })
+      const give = async (member: string, seq: number, atMost: number) => {
+        const once = { member, seq, most: 2 }
+        return (await store.append('a', { ...entry(incarnation, none), once, atMost })).status
+      }
+      assert.equal(await give('one', 1, 0), 'appended')
+      for (let i = 0; i < 12; i++) {
+        assert.equal(await give('late', 1, 0), 'refused')
+        await sleep(100)
+      }
+      assert.equal(await give('two', 1, 1), 'appended')
+      assert.equal(await give('three', 1, 2), 'crowded')
+      await store.close()
+    }),
+  )
+
+  it('lasts as long as the session, however long that is used', { timeout: 30_000 }, () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = newId()
+      await store.create('a', { incarnation, record: none, ttl: 1000 })
+      for (let step = 0; step < 12; step++) {
+        assert.equal((await store.append('a', entry(incarnation, none, step))).status, 'appended')
+        await sleep(300)
+      }
+      assert.equal((await entriesOf(store, 'a', 0)).length, 12)
+      await sleep(1100)
+      assert.equal(await store.get('a'), undefined)
+      await store.close()
+    }),
+  )
+})

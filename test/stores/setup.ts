@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { type Store, StoreUnavailable } from '../../server/stores/store.ts'
+import { type RedisServer, startRedis } from '../redis.ts'
+import { newId } from './conformance/fixture.ts'
+
+export const withRedis = async (
+  options: Readonly<Record<string, string>>,
+  run: (server: RedisServer) => Promise<void>,
+) => {
+  const server = await startRedis(options)
+  try {
+    await run(server)
+  } finally {
+    await server.stop()
+  }
+}
+
+export const keysOf = async (server: RedisServer): Promise<string[]> => {
+  const client = server.client()
+  const keys = new Set<string>()
+  for await (const found of client.scanStream({ count: 1000 }))
+    for (const key of found as string[]) keys.add(key)
+  client.disconnect()
+  return [...keys]
+}
+
+export const MiB = 1 << 20
+export const none = new Uint8Array(0)
+export const entry = (incarnation: string, body: Uint8Array, after?: number) => ({
+  id: newId(),
+  meta: none,
+  body: [body],
+  incarnation,
+  advance: { digest: 'd' },
+  ...(after !== undefined && { after }),
+})
+export const create = async (store: Store, key = 'a') => {
+  const incarnation = newId()
+  await store.create(key, { incarnation, record: none, ttl: 60_000 })
+  return incarnation
+}
+export const unavailable = (pattern: RegExp) => (error: Error) => {
+  assert.ok(error instanceof StoreUnavailable, String(error))
+  assert.match(error.message, pattern)
+  return true
+}

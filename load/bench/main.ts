@@ -15,6 +15,7 @@ import { help, type Part, readSettings, type Settings } from './settings.ts'
 import { wholeSteps } from './steps.ts'
 import { onRedis } from './stores.ts'
 import { tails } from './tails.ts'
+import { uplink } from './uplink.ts'
 
 /** In this order: first what is measured in a process that nothing else has filled or warmed. */
 const parts: readonly {
@@ -34,6 +35,7 @@ const parts: readonly {
   { name: 'edge', of: 'edge', run: edge },
   { name: 'tails', of: 'tails', run: tails },
   { name: 'redis', of: 'redis', run: onRedis },
+  { name: 'uplink', of: 'redis', run: uplink },
   { name: 'memory', of: 'memory', run: memory },
   { name: 'hostile', of: 'hostile', run: hostile },
 ]

@@ -2,7 +2,9 @@ import type { Plan } from '../compiler/plan.ts'
 import type { Rows } from '../compiler/rows.ts'
 import { into, Turns } from '../turns.ts'
 import type { Dtype } from './dtypes.ts'
-import type { Lease } from './lease.ts'
+import { Lease } from './lease.ts'
+
+export { Lease }
 
 /** Tensors as bytes, one piece a tensor in declared order: little-endian, row-major, of any alignment. */
 export interface Tensors {

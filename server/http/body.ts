@@ -21,7 +21,13 @@ export interface BodyTerms {
   readonly load: Load
   readonly pace: Pace
   /** Memory for a body of an announced length that begins so, if there is some that is better than any other. */
-  readonly lend?: (bytes: number, first: Uint8Array) => Uint8Array | undefined
+  readonly lend?: (bytes: number, first: Uint8Array) => Place | undefined
+}
+
+interface Place {
+  readonly bytes: Uint8Array
+  /** So many of its bytes are there. */
+  readonly came?: ((count: number) => void) | undefined
 }
 
 /**
@@ -67,11 +73,13 @@ async function placed(
   // The parser of HTTP makes each chunk for whoever reads them.
   const parsed = stream instanceof IncomingMessage
   let body: Buffer | undefined
+  let tell: Place['came']
   let [at, came] = [0, 0]
   const put = (part: Buffer) => {
     if (body === undefined || at + part.length > length) return
     copy(body.subarray(at, at + part.length), part)
     at += part.length
+    tell?.(at)
   }
   const take = (chunk: Buffer) => {
     came += chunk.length
@@ -80,7 +88,9 @@ async function placed(
       first.push(chunk)
       if (came < Math.min(length, small)) return
       const beginning = first.length === 1 ? chunk : Buffer.concat(first.splice(0))
-      body = reserve(length, () => lend?.(length, beginning))
+      const place = reserve(length, () => lend?.(length, beginning))
+      body = Buffer.from(place.bytes.buffer, place.bytes.byteOffset, length)
+      tell = place.came
       put(beginning)
     }
     drop(chunk, parsed)
@@ -91,11 +101,9 @@ async function placed(
 }
 
 /** A large one is not touched before it is written to: the system then gives it page by page. */
-function reserve(length: number, lend: () => Uint8Array | undefined): Buffer {
+function reserve(length: number, lend: () => Place | undefined): Place {
   try {
-    const lent = lend()
-    if (lent !== undefined) return Buffer.from(lent.buffer, lent.byteOffset, lent.length)
-    return Buffer.allocUnsafe(length)
+    return lend() ?? { bytes: Buffer.allocUnsafe(length) }
   } catch {
     throw new Problem('overloaded', `There is no memory for a body of ${length} bytes now`, {
       retry_after: 1,

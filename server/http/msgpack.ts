@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { type BodyTerms, readBody } from './body.ts'
 import { type Packable, pack, unpack } from './pack.ts'
-import { checkPlain, stepIn } from './plain.ts'
+import { beginningOf, checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
 import type { Server } from './services.ts'
 
@@ -20,11 +20,11 @@ const large = 2 ** 20
 function readTensors(request: FastifyRequest, stream: IncomingMessage, terms: BodyTerms): Promise<Buffer> {
   const { raw, about, load } = request
   if (!(Number(raw.headers['content-length']) >= large)) return readBody(raw, stream, terms)
-  const lend = (bytes: number, first: Uint8Array): Uint8Array | undefined => {
+  const lend = (bytes: number, first: Uint8Array) => {
     // Of a client that has gone nobody would give it back; else it goes with the answer, or with who it is handed on to.
-    const lent = load.left ? undefined : about.config.lend?.(request, bytes, stepIn(first))
+    const lent = load.left ? undefined : about.config.lend?.(request, bytes, beginningOf(first))
     request.lease = lent?.lease
-    return lent?.bytes
+    return lent
   }
   return readBody(raw, stream, { ...terms, lend })
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../../schemas/index.ts'
+import type { Beginning } from '../sessions/sessions.ts'
 import { packr } from './pack.ts'
 
 /** A string is decoded, which a `bin` is not: the longest are texts of chains and names of tensors. */
@@ -18,10 +19,10 @@ export function checkPlain(bytes: Uint8Array): void {
 }
 
 /**
- * Which step the first bytes of a body say that it is for, where a byte string goes on beyond them: the number that `step`
- * says, `next` where it says none and nothing more can.
+ * What the first bytes of a body say of it, where a byte string goes on beyond them: that is `bin`, and `step` is `next`
+ * where it says none and nothing more can.
  */
-export function stepIn(bytes: Uint8Array): number | 'next' | undefined {
+export function beginningOf(bytes: Uint8Array): Beginning {
   const scan = new Scan(bytes)
   let step: number | undefined
   try {
@@ -29,7 +30,9 @@ export function stepIn(bytes: Uint8Array): number | 'next' | undefined {
       const key = scan.at
       scan.value(1)
       const isStep = Buffer.from(bytes.subarray(key, scan.at)).equals(stepKey)
-      if (scan.binEnd() > bytes.length) return step ?? (left === 1 ? 'next' : undefined)
+      const bin = scan.bin()
+      if (bin !== undefined && bin.end > bytes.length)
+        return { step: step ?? (left === 1 ? 'next' : undefined), bin }
       const value = scan.at
       scan.value(1)
       const found: unknown = isStep ? packr.unpack(bytes.subarray(value, scan.at)) : undefined
@@ -39,7 +42,7 @@ export function stepIn(bytes: Uint8Array): number | 'next' | undefined {
     // What is wrong with it is said when all of it is there.
     if (!(error instanceof Problem)) throw error
   }
-  return undefined
+  return {}
 }
 
 const stepKey = packr.pack('step')
@@ -87,13 +90,13 @@ class Scan {
     return (type & 0xf0) === 0x80 ? type & 0x0f : 0
   }
 
-  /** Where a byte string ends that begins here: nowhere, where none does. */
-  binEnd(): number {
+  /** Where the bytes are of a byte string that is here, if one is. */
+  bin(): Beginning['bin'] {
     const size = lengthSize.get(this.#bytes[this.at] ?? 0)
     const begin = this.at + 1 + (size ?? 0)
-    if (size === undefined || begin > this.#bytes.length) return 0
+    if (size === undefined || begin > this.#bytes.length) return undefined
     const view = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
-    return begin + view.readUIntBE(this.at + 1, size)
+    return { begin, end: begin + view.readUIntBE(this.at + 1, size) }
   }
 
   #unsigned(size: number): number {

@@ -2,9 +2,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ErrorCode } from '../../schemas/index.ts'
 import type { Engine, Lent } from '../engines/engine.ts'
+import type { Loan } from '../sessions/log.ts'
 import type { Programs } from '../sessions/program.ts'
 import type { Registry } from '../sessions/registry.ts'
-import type { Sessions } from '../sessions/sessions.ts'
+import type { Beginning, Sessions } from '../sessions/sessions.ts'
 import type { Store } from '../stores/store.ts'
 import type { Load } from './admission.ts'
 import type { Tenant } from './tenant.ts'
@@ -20,8 +21,8 @@ declare module 'fastify' {
     binary?: boolean
     /** The body is a safetensors file. */
     file?: boolean
-    /** Memory for a large body, where there is some that is better than any other; and the step that it says it is for. */
-    lend?(request: FastifyRequest, bytes: number, step?: number | 'next'): Lent | undefined
+    /** Memory for a large body that begins so, where there is some that is better than any other. */
+    lend?(request: FastifyRequest, bytes: number, beginning: Beginning): Loan | undefined
     /** About the whole server: for operators. */
     operator?: boolean
   }

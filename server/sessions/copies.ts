@@ -61,13 +61,19 @@ export class Copies {
   }
 
   /** Memory for the body of a step, where there is a copy and its engine has some. */
-  lend(key: string, bytes: number, step?: number | 'next'): Lent | undefined {
+  lend(key: string, bytes: number, next: boolean): Lent | undefined {
     const live = this.#residents.get(key)
     if (live === undefined) return undefined
     // Who sends the next one has the reply of the last: where it was, there is room. Should it be asked for all the same,
     // it is made again.
-    if ((step === 'next' || step === live.at.step + 1) && !this.#busy(key)) live.forget()
+    if (next && !this.#busy(key)) live.forget()
     return live.lend(bytes)
+  }
+
+  /** Whether it is the step after the latest that is known here. */
+  isNext(key: string, step: number | 'next' | undefined): boolean {
+    const live = this.#residents.get(key)
+    return live !== undefined && (step === 'next' || step === live.at.step + 1)
   }
 
   #atOnce<C>(key: string, check: (live: Live) => C): Checked<C> | undefined {

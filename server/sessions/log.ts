@@ -1,6 +1,6 @@
-import type { Engine, Lent } from '../engines/engine.ts'
-import type { Appended, NewEntry, Store } from '../stores/store.ts'
-import { type Event, writeEvent } from './journal.ts'
+import { type Engine, Lease, type Lent } from '../engines/engine.ts'
+import type { Appended, Arriving, NewEntry, Store } from '../stores/store.ts'
+import { type Event, type StepEvent, writeEvent } from './journal.ts'
 
 /** On what terms the store takes an entry; without any it takes it, and it makes no step. */
 export type Terms = Partial<Pick<NewEntry, 'after' | 'atMost' | 'advance' | 'round' | 'once'>>
@@ -20,12 +20,33 @@ export interface LogOptions {
   readonly random: () => string
 }
 
+/** Memory that a body is read into; who reads it says how many of its bytes are there. */
+export interface Loan extends Lent {
+  readonly came?: (count: number) => void
+}
+
 /** Puts events into the journals of sessions. */
 export class Log {
   readonly #options: LogOptions
+  /** What the store takes of entries to be while it comes, by the lease of where it comes to. */
+  readonly #arriving = new WeakMap<Lent['lease'], Arriving>()
 
   constructor(options: LogOptions) {
     this.#options = options
+  }
+
+  /** Have the store take tensors while they come. What is lent is then to be released as the loan that this makes of it. */
+  expect(key: string, lent: Lent, { begin, end }: { readonly begin: number; readonly end: number }): Loan {
+    const { random, store } = this.#options
+    const arriving = store.expect?.(key, random(), lent.bytes.subarray(begin, end))
+    if (arriving === undefined) return lent
+    const lease = new Lease(() => {
+      this.#arriving.get(lease)?.drop()
+      // What is under way is read until it ends, and where that failed for longer.
+      arriving.taken.catch(() => linger(lent.lease)).finally(() => lent.lease.release())
+    })
+    this.#arriving.set(lease, arriving)
+    return { ...lent, lease, came: (count) => arriving.came(count - begin) }
   }
 
   append(
@@ -35,12 +56,30 @@ export class Log {
   ): Promise<Appended> {
     const { engine, random, store } = this.#options
     const written = writeEvent(event, engine.numerics)
-    const entry = { advance: undefined, ...terms, ...written, id: random(), incarnation }
     const lease = 'lease' in event ? event.lease : undefined
-    if (lease === undefined) return store.append(key, entry)
-    return store.append(key, { ...entry, lease }).catch((error: unknown) => {
+    const entry = { advance: undefined, ...terms, ...written, id: random(), incarnation }
+    return lease === undefined ? store.append(key, entry) : this.#appendLent(key, { ...entry, lease })
+  }
+
+  async #appendLent(key: string, entry: NewEntry & Pick<Required<StepEvent>, 'lease'>): Promise<Appended> {
+    const { body, lease } = entry
+    const arriving = await this.#arrived(lease, body)
+    try {
+      const { store } = this.#options
+      return await store.append(key, arriving === undefined ? entry : { ...entry, arriving, id: arriving.id })
+    } catch (error) {
       linger(lease)
       throw error
-    })
+    }
+  }
+
+  /** What the store has of a body by now, if it is all of that. */
+  async #arrived(lease: Lent['lease'], body: readonly Uint8Array[]): Promise<Arriving | undefined> {
+    const arriving = this.#arriving.get(lease)
+    if (arriving === undefined || !arriving.is(body)) return undefined
+    const taken = await arriving.taken.catch(() => false)
+    if (!taken) return undefined
+    this.#arriving.delete(lease)
+    return arriving
   }
 }

@@ -18,6 +18,16 @@ export const joined = (pieces: Pieces): Uint8Array => {
   return out
 }
 
+/** Whether the pieces are these very bytes, back to back. */
+export const isPlacedAt = (pieces: Pieces, { buffer, byteOffset, length }: Uint8Array): boolean => {
+  let end = byteOffset
+  for (const piece of pieces) {
+    if (piece.length > 0 && (piece.buffer !== buffer || piece.byteOffset !== end)) return false
+    end += piece.length
+  }
+  return end === byteOffset + length
+}
+
 /** Cut at multiples of `length`: each chunk as the views that make it up, so that nothing is copied here. */
 export function* chunksOf(pieces: Pieces, length: number): Generator<Pieces> {
   let chunk: Uint8Array[] = []

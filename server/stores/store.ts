@@ -61,12 +61,28 @@ export interface StoredSession {
   readonly expires: number
 }
 
+/** The body of an entry to be, which a store takes while it comes. */
+export interface Arriving {
+  /** Of the entry. */
+  readonly id: string
+  /** Whether a body is of these very bytes. */
+  is(body: readonly Uint8Array[]): boolean
+  /** So many of its bytes are there: they stay as they are until it is taken, or was not. */
+  came(count: number): void
+  /** Whether the store has all of it, once nothing is under way any more. Rejects where it failed, and may yet read it. */
+  readonly taken: Promise<boolean>
+  /** There will be no such entry. */
+  drop(): void
+}
+
 export interface NewEntry {
   readonly id: string
   /** A few bytes that say how to read the body. */
   readonly meta: Uint8Array
   /** The body in pieces, joined by the store: what a caller has in several buffers need not be copied into one. */
   readonly body: readonly Uint8Array[]
+  /** The body as the store has it already; the id of the entry is then the one that came with that. */
+  readonly arriving?: Arriving
   /** Where the body is lent: a store that needs it for longer than until it has answered holds it meanwhile. */
   readonly lease?: Hold
   /** The session that this entry is for, as it was when the request was checked. */
@@ -179,6 +195,8 @@ export interface Store {
    * of its own: a store that sends one again by itself may know it for longer.
    */
   append(key: string, entry: NewEntry): Promise<Appended>
+  /** Take the body of an entry while it comes, in a store for which that takes long. */
+  expect?(key: string, id: string, bytes: Uint8Array): Arriving | undefined
   /**
    * Call `listener` soon after an entry that made a step of a round, or restored the session, whoever appended it, and
    * now and then without reason; some may be missed while the medium fails. Returns what ends it.

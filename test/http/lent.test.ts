@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { Packr } from 'msgpackr'
-import { stepIn } from '../../server/http/plain.ts'
+import { beginningOf } from '../../server/http/plain.ts'
 import { inFolder, TestApp } from '../app.ts'
-import { startRedis } from '../redis.ts'
+import { ask, type RedisServer, startRedis } from '../redis.ts'
 
 // Large bodies are read into memory of the engine. Whatever becomes of them, replies are those of a server that has none.
 
@@ -135,37 +136,50 @@ for (const [name, open] of Object.entries(stores))
       }
     })
 
-test('bodies that do not come to their end, or are refused, leave the session and its memory as they were', () =>
-  inFolder(async (folder) => {
-    const right = await expected('adam(0.01)', 2)
-    const client = await Client.start({ engine: 'wasm', store: `lmdb:${folder}` })
-    await client.open('s', 'adam(0.01)')
-    const whole = packr.pack({ step: 1, grads: gradient(9) })
-    for (const bytes of [1, 70_000, whole.length - 1]) {
-      const socket = connect(client.port, '127.0.0.1')
-      await once(socket, 'connect')
-      const head = `POST /v1/sessions/s/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: ${whole.length}\r\n\r\n`
-      await new Promise((resolve) =>
-        socket.write(Buffer.concat([Buffer.from(head), whole.subarray(0, bytes)]), resolve),
+for (const where of ['lmdb', 'redis'] as const)
+  test(`bodies that do not come to their end, or are refused, leave the session, its memory and ${where} as they were`, () =>
+    inFolder(async (folder) => {
+      const right = await expected('adam(0.01)', 2)
+      const redis = where === 'redis' ? await startRedis() : undefined
+      const client = await Client.start({ engine: 'wasm', store: redis?.url ?? `lmdb:${folder}` })
+      await client.open('s', 'adam(0.01)')
+      const whole = packr.pack({ step: 1, grads: gradient(9) })
+      for (const bytes of [1, 70_000, whole.length - 1]) {
+        const socket = connect(client.port, '127.0.0.1')
+        await once(socket, 'connect')
+        const head = `POST /v1/sessions/s/steps HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/msgpack\r\nContent-Length: ${whole.length}\r\n\r\n`
+        await new Promise((resolve) =>
+          socket.write(Buffer.concat([Buffer.from(head), whole.subarray(0, bytes)]), resolve),
+        )
+        socket.destroy()
+      }
+      assert.equal(
+        (await client.step('s', { step: 1, grads: gradient(1).subarray(4) }, 422)).code,
+        'schema_mismatch',
       )
-      socket.destroy()
-    }
-    assert.equal(
-      (await client.step('s', { step: 1, grads: gradient(1).subarray(4) }, 422)).code,
-      'schema_mismatch',
-    )
-    assert.equal(
-      (await client.step('s', { step: 1, grads: gradient(1), nothing: 1 }, 422)).code,
-      'invalid_request',
-    )
-    for (const k of [1, 2])
-      assert.deepEqual((await client.step('s', forms[k]?.(k) ?? {})).updates, right[k - 1])
-    await client.app.close()
-  }))
+      assert.equal(
+        (await client.step('s', { step: 1, grads: gradient(1), nothing: 1 }, 422)).code,
+        'invalid_request',
+      )
+      for (const k of [1, 2])
+        assert.deepEqual((await client.step('s', forms[k]?.(k) ?? {})).updates, right[k - 1])
+      if (redis !== undefined) await nothingStaged(redis)
+      await client.app.close()
+      await redis?.stop()
+    }))
+
+/** What was sent ahead of entries is gone: each soon after its request is. */
+async function nothingStaged(redis: RedisServer): Promise<void> {
+  const left = async () => (await ask(redis, 'KEYS', '*}:s:*')) as string[]
+  for (let waited = 0; (await left()).length > 0; waited += 20) {
+    assert.ok(waited < 5000, `${await left()} are there`)
+    await sleep(20)
+  }
+}
 
 test('the first bytes of a body tell which step it is for, where nothing after them can', () => {
   const grads = gradient(1)
-  const of = (body: object) => stepIn(packr.pack(body).subarray(0, 1000))
+  const of = (body: object) => beginningOf(packr.pack(body).subarray(0, 1000)).step
   assert.equal(of({ grads }), 'next')
   assert.equal(of({ step: 70_000, grads }), 70_000)
   assert.equal(of({ dtype: 'F32', grads }), 'next')
@@ -176,5 +190,5 @@ test('the first bytes of a body tell which step it is for, where nothing after t
     packr.pack([grads]),
     Buffer.from([0x81, 0xc1]),
   ])
-    assert.equal(stepIn(other.subarray(0, 1000)), undefined)
+    assert.equal(beginningOf(other.subarray(0, 1000)).step, undefined)
 })

@@ -3,7 +3,7 @@ import Type from 'typebox'
 import type { TensorSpec } from '../../../schemas/index.ts'
 import { type RowsBin, type RowsBuffer, SessionId, StepRequest } from '../../../schemas/index.ts'
 import type { StepOutput } from '../../engines/engine.ts'
-import type { StepResult } from '../../sessions/sessions.ts'
+import type { Beginning, StepResult } from '../../sessions/sessions.ts'
 import { replyMsgpack } from '../msgpack.ts'
 import { Bin, type Packable } from '../pack.ts'
 import { releaseWhenSent } from '../send.ts'
@@ -16,9 +16,9 @@ const params = Type.Object({ id: SessionId })
 
 /** `POST /v1/sessions/{id}/steps` */
 export function stepRoute(app: Server, { sessions }: Services): void {
-  const lend = (request: FastifyRequest, bytes: number, step?: number | 'next') => {
+  const lend = (request: FastifyRequest, bytes: number, beginning: Beginning) => {
     const { id } = request.params as { readonly id: string }
-    return sessions.lend(keyOf(request, id), bytes, step)
+    return sessions.lend(keyOf(request, id), bytes, beginning)
   }
   app.post(
     '/v1/sessions/:id/steps',

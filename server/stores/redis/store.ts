@@ -9,7 +9,8 @@ import {
   type StoredSession,
   StoreUnavailable,
 } from '../store.ts'
-import { Bodies, inlined } from './bodies.ts'
+import { Arrival } from './arrival.ts'
+import { Bodies, INLINE, inlined } from './bodies.ts'
 import { Caller } from './caller.ts'
 import { entryCall, snapshotCall } from './calls.ts'
 import { Closings } from './closings.ts'
@@ -72,10 +73,11 @@ class RedisStore implements Store {
   }
 
   async append(key: string, entry: NewEntry): Promise<Appended> {
-    const { id, meta, body } = entry
+    const { id, meta, body, arriving } = entry
     const what = `append to session "${key}"`
     const small = inlined(meta, body)
-    const sent = small === undefined ? await this.#bodies.send(what, key, id, body) : undefined
+    const ahead = arriving instanceof Arrival ? arriving.sent : undefined
+    const sent = small === undefined ? (ahead ?? (await this.#bodies.send(what, key, id, body))) : undefined
     const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
     const args = [...entryCall(entry, sent), ...(followed?.args ?? [])]
     const keys = newBodyKeys(key, id)
@@ -93,6 +95,10 @@ class RedisStore implements Store {
     this.#heads.read(key, headIn(reply))
     if (entry.restores !== undefined) await this.#trim(key)
     return appended
+  }
+
+  expect(key: string, id: string, bytes: Uint8Array) {
+    return bytes.length > INLINE ? new Arrival(this.#bodies, key, id, bytes) : undefined
   }
 
   watch(key: string, listener: () => void) {

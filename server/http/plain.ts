@@ -1,4 +1,5 @@
 import { Problem } from '../../schemas/index.ts'
+import type { Tensors } from '../sessions/log.ts'
 import type { Beginning } from '../sessions/sessions.ts'
 import { packr } from './pack.ts'
 
@@ -18,25 +19,26 @@ export function checkPlain(bytes: Uint8Array): void {
   if (scan.at !== bytes.length) throw scan.malformed(`${bytes.length - scan.at} bytes follow the value`)
 }
 
-/**
- * What the first bytes of a body say of it, where a byte string goes on beyond them: that is `bin`, and `step` is `next`
- * where it says none and nothing more can.
- */
+/** What the first bytes of a body say of it, where they end in a byte string or in a map of such. */
 export function beginningOf(bytes: Uint8Array): Beginning {
   const scan = new Scan(bytes)
   let step: number | undefined
   try {
     for (let left = scan.entries(); left > 0; left--) {
-      const key = scan.at
+      const from = scan.at
       scan.value(1)
-      const isStep = Buffer.from(bytes.subarray(key, scan.at)).equals(stepKey)
-      const bin = scan.bin()
-      if (bin !== undefined && bin.end > bytes.length)
-        return { step: step ?? (left === 1 ? 'next' : undefined), bin }
-      const value = scan.at
-      scan.value(1)
-      const found: unknown = isStep ? packr.unpack(bytes.subarray(value, scan.at)) : undefined
-      if (typeof found === 'number') step = found
+      const key = bytes.subarray(from, scan.at)
+      const at = scan.at
+      const type = bytes[at] ?? 0
+      if (!isThere(scan)) {
+        if (!lengthSize.has(type) && !isMap(type)) return {}
+        return {
+          step: step ?? (left === 1 ? 'next' : undefined),
+          ...(gradsKey.equals(key) && { tensors: (body) => new Coming(body, at) }),
+        }
+      }
+      const value: unknown = stepKey.equals(key) ? packr.unpack(bytes.subarray(at, scan.at)) : undefined
+      if (typeof value === 'number') step = value
     }
   } catch (error) {
     // What is wrong with it is said when all of it is there.
@@ -45,15 +47,83 @@ export function beginningOf(bytes: Uint8Array): Beginning {
   return {}
 }
 
+function isThere(scan: Scan): boolean {
+  try {
+    scan.value(1)
+    return true
+  } catch (error) {
+    if (error instanceof Problem) return false
+    throw error
+  }
+}
+
+const isMap = (type: number): boolean => (type & 0xf0) === 0x80 || type === 0xde || type === 0xdf
+
+const gradsKey = packr.pack('grads')
 const stepKey = packr.pack('step')
 
+/** Bytes that a name and what is around it have at most. */
+const heading = 4096
+
+/** Finds byte strings while they come: a value is one of them, or a map of them. */
+class Coming implements Tensors {
+  readonly #body: Uint8Array
+  #at: number
+  /** Where the byte string ends that is under way. */
+  #end: number
+  /** How many come after that: it is not known before the value has begun. */
+  #left: number | undefined
+
+  constructor(body: Uint8Array, at: number) {
+    this.#body = body
+    this.#at = at
+    this.#end = at
+  }
+
+  get over(): boolean {
+    return this.#left === 0 && this.#at === this.#end
+  }
+
+  *upTo(count: number): Generator<Uint8Array> {
+    while (this.#at < this.#end || this.#begins(count)) {
+      const from = this.#at
+      this.#at = Math.min(this.#end, count)
+      if (this.#at > from) yield this.#body.subarray(from, this.#at)
+      if (this.#at < this.#end) return
+    }
+  }
+
+  /** Go on to the next byte string; false where there is none, or none yet. */
+  #begins(count: number): boolean {
+    if (this.#left === 0) return false
+    const scan = new Scan(this.#body.subarray(0, count), this.#at)
+    try {
+      const only = this.#left === undefined ? scan.bin() : undefined
+      const left = only === undefined ? (this.#left ?? scan.entries()) : 1
+      if (left > 0) {
+        if (only === undefined) scan.value(1)
+        const bin = only ?? scan.bin()
+        if (bin === undefined) throw new TypeError(`There is no byte string at byte ${scan.at}`)
+        this.#at = bin.begin
+        this.#end = bin.end
+      }
+      this.#left = Math.max(0, left - 1)
+      return left > 0
+    } catch (error) {
+      if (!(error instanceof Problem) || count - this.#at > heading) throw error
+      return false
+    }
+  }
+}
+
 class Scan {
-  at = 0
+  at: number
   readonly #bytes: Uint8Array
   #values = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes
+    this.at = at
   }
 
   malformed(what: string): Problem {
@@ -87,16 +157,16 @@ class Scan {
   entries(): number {
     const type = this.#unsigned(1)
     if (type === 0xde || type === 0xdf) return this.#unsigned(type === 0xde ? 2 : 4)
-    return (type & 0xf0) === 0x80 ? type & 0x0f : 0
+    return isMap(type) ? type & 0x0f : 0
   }
 
-  /** Where the bytes are of a byte string that is here, if one is. */
-  bin(): Beginning['bin'] {
+  /** Where the bytes are of a byte string that begins here, and then it is at the first; undefined where none does. */
+  bin(): { readonly begin: number; readonly end: number } | undefined {
     const size = lengthSize.get(this.#bytes[this.at] ?? 0)
-    const begin = this.at + 1 + (size ?? 0)
-    if (size === undefined || begin > this.#bytes.length) return undefined
-    const view = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length)
-    return { begin, end: begin + view.readUIntBE(this.at + 1, size) }
+    if (size === undefined) return undefined
+    this.#skip(1)
+    const length = this.#unsigned(size)
+    return { begin: this.at, end: this.at + length }
   }
 
   #unsigned(size: number): number {

@@ -70,6 +70,12 @@ export class Copies {
     return live.lend(bytes)
   }
 
+  /** Whether parameters come with every step. */
+  takesParameters(key: string): boolean {
+    const { program, spec } = this.#residents.get(key) ?? {}
+    return program?.plan.needs.parameters === true && spec?.keeps === false
+  }
+
   /** Whether it is the step after the latest that is known here. */
   isNext(key: string, step: number | 'next' | undefined): boolean {
     const live = this.#residents.get(key)

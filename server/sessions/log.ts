@@ -25,6 +25,14 @@ export interface Loan extends Lent {
   readonly came?: (count: number) => void
 }
 
+/** The tensors of a body while it comes, each a byte string. */
+export interface Tensors {
+  /** What came of them since this was asked last, where so many bytes of the body are there. Throws where they are no such. */
+  upTo(count: number): Iterable<Uint8Array>
+  /** Whether all of them are there. */
+  readonly over: boolean
+}
+
 /** Puts events into the journals of sessions. */
 export class Log {
   readonly #options: LogOptions
@@ -36,9 +44,9 @@ export class Log {
   }
 
   /** Have the store take tensors while they come. What is lent is then to be released as the loan that this makes of it. */
-  expect(key: string, lent: Lent, { begin, end }: { readonly begin: number; readonly end: number }): Loan {
+  expect(key: string, lent: Lent, tensors: Tensors): Loan {
     const { random, store } = this.#options
-    const arriving = store.expect?.(key, random(), lent.bytes.subarray(begin, end))
+    const arriving = store.expect?.(key, random())
     if (arriving === undefined) return lent
     const lease = new Lease(() => {
       this.#arriving.get(lease)?.drop()
@@ -46,7 +54,16 @@ export class Log {
       arriving.taken.catch(() => linger(lent.lease)).finally(() => lent.lease.release())
     })
     this.#arriving.set(lease, arriving)
-    return { ...lent, lease, came: (count) => arriving.came(count - begin) }
+    const came = (count: number) => {
+      try {
+        for (const bytes of tensors.upTo(count)) arriving.give(bytes)
+        if (tensors.over) arriving.end()
+      } catch {
+        // Of rows, say. What is wrong with a body is said when all of it is there.
+        arriving.drop()
+      }
+    }
+    return { ...lent, lease, came }
   }
 
   append(

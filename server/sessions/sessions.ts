@@ -16,7 +16,7 @@ import { describe } from './describing.ts'
 import type { Past } from './history.ts'
 import type { ContributionEvent, Event, StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
-import { type Loan, Log } from './log.ts'
+import { type Loan, Log, type Tensors } from './log.ts'
 import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
@@ -61,12 +61,9 @@ export interface ParamsResult extends Pick<StepOutput, 'lease'> {
 export interface Beginning {
   /** Which one it says that it is for. */
   readonly step?: number | 'next' | undefined
-  /** Where in the body a tensor is, or all of them. */
-  readonly bin?: { readonly begin: number; readonly end: number }
+  /** Its gradients, where the body will be in this memory. */
+  readonly tensors?: (body: Uint8Array) => Tensors
 }
-
-/** Bytes of a body beside its tensors, where these are all that there is to send to a store. */
-const beside = 4096
 
 const defaultTtl = 604_800
 /** Milliseconds that a contribution waits for others. */
@@ -140,13 +137,14 @@ export class Sessions {
 
   /**
    * Memory to read the body of a step into: where its tensors are then they need not be copied for the engine. Where the
-   * body says that it is for the next step, its tensors, `bin`, go to the store while it comes.
+   * body says that it is for the next step, its gradients go to the store while they come.
    */
-  lend(key: string, bytes: number, { step, bin }: Beginning): Loan | undefined {
+  lend(key: string, bytes: number, { step, tensors }: Beginning): Loan | undefined {
     const next = this.#copies.isNext(key, step)
     const lent = this.#copies.lend(key, bytes, next)
-    const alone = bin !== undefined && bin.end <= bytes && bytes - (bin.end - bin.begin) <= beside
-    return next && alone && lent !== undefined ? this.#log.expect(key, lent, bin) : lent
+    // Parameters that come along are in the entry too, and behind.
+    const all = next && !this.#copies.takesParameters(key)
+    return all && lent && tensors ? this.#log.expect(key, lent, tensors(lent.bytes)) : lent
   }
 
   /** Take a step. A lease that comes with it is released here. */

@@ -18,14 +18,26 @@ export const joined = (pieces: Pieces): Uint8Array => {
   return out
 }
 
-/** Whether the pieces are these very bytes, back to back. */
-export const isPlacedAt = (pieces: Pieces, { buffer, byteOffset, length }: Uint8Array): boolean => {
-  let end = byteOffset
-  for (const piece of pieces) {
-    if (piece.length > 0 && (piece.buffer !== buffer || piece.byteOffset !== end)) return false
-    end += piece.length
+/** Whether both are the same places in memory, whatever they are cut into. */
+export const areSame = (some: Pieces, others: Pieces): boolean => {
+  const [a, b] = [stretches(some), stretches(others)]
+  return (
+    a.length === b.length &&
+    a.every(
+      ({ buffer, begin, end }, i) => buffer === b[i]?.buffer && begin === b[i].begin && end === b[i].end,
+    )
+  )
+}
+
+/** Where pieces are in memory: those that follow each other there are one. */
+const stretches = (pieces: Pieces) => {
+  const all: { buffer: ArrayBufferLike; begin: number; end: number }[] = []
+  for (const { buffer, byteOffset: begin, length } of pieces) {
+    const last = all.at(-1)
+    if (last?.buffer === buffer && last.end === begin) last.end += length
+    else if (length > 0) all.push({ buffer, begin, end: begin + length })
   }
-  return end === byteOffset + length
+  return all
 }
 
 /** Cut at multiples of `length`: each chunk as the views that make it up, so that nothing is copied here. */

@@ -65,10 +65,12 @@ export interface StoredSession {
 export interface Arriving {
   /** Of the entry. */
   readonly id: string
-  /** Whether a body is of these very bytes. */
+  /** The next of its bytes: they stay as they are until it is taken, or was not. */
+  give(bytes: Uint8Array): void
+  /** All of them are given. */
+  end(): void
+  /** Whether a body is of the very bytes that were given. */
   is(body: readonly Uint8Array[]): boolean
-  /** So many of its bytes are there: they stay as they are until it is taken, or was not. */
-  came(count: number): void
   /** Whether the store has all of it, once nothing is under way any more. Rejects where it failed, and may yet read it. */
   readonly taken: Promise<boolean>
   /** There will be no such entry. */
@@ -196,7 +198,7 @@ export interface Store {
    */
   append(key: string, entry: NewEntry): Promise<Appended>
   /** Take the body of an entry while it comes, in a store for which that takes long. */
-  expect?(key: string, id: string, bytes: Uint8Array): Arriving | undefined
+  expect?(key: string, id: string): Arriving
   /**
    * Call `listener` soon after an entry that made a step of a round, or restored the session, whoever appended it, and
    * now and then without reason; some may be missed while the medium fails. Returns what ends it.

@@ -33,6 +33,10 @@ const forms: readonly ((k: number) => Record<string, unknown>)[] = [
     want: { dtype: 'F32', stats: true },
   }),
   (k) => ({ hyperparams: { learning_rate: 0.01 / k }, grads: gradient(k) }),
+  (k) => ({
+    step: k,
+    grads: { a: gradient(k).subarray(0, 4 * 400_000), b: gradient(k).subarray(4 * 400_000) },
+  }),
 ]
 const chains = [
   'adam(0.01)',
@@ -126,7 +130,7 @@ for (const [name, open] of Object.entries(stores))
           assert.equal(again.replayed, true)
           assert.deepEqual(again.updates, right[k - 1], `the retry of step ${k}`)
           assert.equal(
-            (await client.step('two', { ...body, ...forms[k % 5]?.(k + 1), step: k }, 409)).code,
+            (await client.step('two', { ...forms[k % forms.length]?.(k + 1), step: k }, 409)).code,
             'step_conflict',
           )
         }
@@ -177,6 +181,42 @@ async function nothingStaged(redis: RedisServer): Promise<void> {
   }
 }
 
+test('gradients are in Redis before their last byte is sent, and go there once', async () => {
+  const redis = await startRedis()
+  const client = await Client.start({ engine: 'wasm', store: redis.url })
+  const right = await expected('adam(0.01)', 2)
+  await client.open('s', 'adam(0.01)')
+  const received = async () =>
+    Number(/total_net_input_bytes:(\d+)/.exec(String(await ask(redis, 'INFO', 'stats')))?.[1])
+  const staged = async () => {
+    const [key] = (await ask(redis, 'KEYS', '*}:s:*')) as string[]
+    return key === undefined ? 0 : ((await ask(redis, 'HLEN', key)) as number)
+  }
+  const map = { a: gradient(2).subarray(0, 4 * 400_000), b: gradient(2).subarray(4 * 400_000) }
+  for (const [i, grads] of [gradient(1), map].entries()) {
+    const body = packr.pack({ step: i + 1, grads })
+    const before = await received()
+    const socket = connect(client.port, '127.0.0.1')
+    socket.write(
+      `POST /v1/sessions/s/steps HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/msgpack\r\nContent-Length: ${body.length}\r\n\r\n`,
+    )
+    socket.write(body.subarray(0, -1))
+    // Of 2 MB in chunks of 508 KiB all but the last are whole.
+    while ((await staged()) < 3) await sleep(5)
+    socket.write(body.subarray(-1))
+    const answer = Buffer.concat(await socket.toArray())
+    assert.match(answer.toString('latin1', 0, 100), /^HTTP\/1.1 200 /)
+    const { updates } = packr.unpack(answer.subarray(answer.indexOf('\r\n\r\n') + 4))
+    const packed = (one: unknown) =>
+      one instanceof Uint8Array ? one : Buffer.concat(Object.values(one as Record<string, Uint8Array>))
+    assert.ok(Buffer.from(packed(updates)).equals(packed(right[i])))
+    assert.ok((await received()) - before < 1.1 * body.length)
+    assert.equal(await staged(), 0)
+  }
+  await client.app.close()
+  await redis.stop()
+})
+
 test('the first bytes of a body tell which step it is for, where nothing after them can', () => {
   const grads = gradient(1)
   const of = (body: object) => beginningOf(packr.pack(body).subarray(0, 1000)).step
@@ -185,10 +225,54 @@ test('the first bytes of a body tell which step it is for, where nothing after t
   assert.equal(of({ dtype: 'F32', grads }), 'next')
   assert.equal(of({ grads, step: 3 }), undefined)
   assert.equal(of({ step: 'x', grads }), 'next')
+  assert.equal(of({ step: 4, grads: { w: grads } }), 4)
+  assert.equal(of({ grads: { a: grads, b: grads } }), 'next')
+  assert.equal(of({ grads: { w: grads }, step: 5 }), undefined)
   for (const other of [
     packr.pack({ name: 'x'.repeat(100_000) }),
     packr.pack([grads]),
     Buffer.from([0x81, 0xc1]),
   ])
-    assert.equal(beginningOf(other.subarray(0, 1000)).step, undefined)
+    assert.deepEqual(beginningOf(other.subarray(0, 1000)), {})
+})
+
+test('the tensors of a body are found while it comes, cut wherever it is', () => {
+  const maps = [
+    { step: 1, grads: gradient(1) },
+    {
+      step: 1,
+      grads: { a: gradient(1), b: gradient(2).subarray(0, 10), c: Buffer.alloc(0), d: gradient(3) },
+    },
+    {
+      grads: Object.fromEntries(
+        Array.from({ length: 40 }, (_, i) => [`w${i}`, gradient(i).subarray(0, 5000)]),
+      ),
+    },
+  ]
+  for (const [i, body] of maps.entries()) {
+    const bytes = new Uint8Array(packr.pack(body))
+    const right = body.grads instanceof Uint8Array ? [body.grads] : Object.values(body.grads)
+    for (const step of [1009, 65_536, bytes.length]) {
+      const tensors = beginningOf(bytes.subarray(0, 70_000)).tensors?.(bytes)
+      assert.ok(tensors)
+      const found: Uint8Array[] = []
+      for (let count = 0; count < bytes.length; ) {
+        assert.equal(tensors.over, false)
+        count = Math.min(bytes.length, count + step)
+        for (const part of tensors.upTo(count)) {
+          assert.ok(part.buffer === bytes.buffer && part.byteOffset + part.length <= count)
+          found.push(part)
+        }
+      }
+      assert.equal(tensors.over, true, `body ${i}`)
+      assert.ok(Buffer.concat(found).equals(Buffer.concat(right)))
+    }
+  }
+  for (const grads of [{ w: { rows: gradient(1), data: gradient(2) } }, { w: 'x'.repeat(100_000) }]) {
+    const bytes = new Uint8Array(packr.pack({ grads }))
+    const tensors = beginningOf(bytes.subarray(0, 70_000)).tensors?.(bytes)
+    assert.throws(() => [...(tensors?.upTo(bytes.length) ?? [])], TypeError)
+  }
+  const beside = packr.pack({ params: gradient(1) })
+  assert.equal(beginningOf(beside.subarray(0, 70_000)).tensors, undefined)
 })

@@ -9,9 +9,16 @@ import { create, entry, keysOf, MiB, withRedis } from './setup.ts'
 
 const bodyOf = (size: number) => Buffer.from(Uint8Array.from({ length: size }, (_, i) => i % 251))
 
-const expected = (store: Store, bytes: Uint8Array, id = newId()): Arriving => {
-  const arriving = store.expect?.('a', id, bytes)
+const expected = (store: Store): Arriving => {
+  const arriving = store.expect?.('a', newId())
   assert.ok(arriving)
+  return arriving
+}
+
+const given = (store: Store, bytes: Uint8Array): Arriving => {
+  const arriving = expected(store)
+  arriving.give(bytes)
+  arriving.end()
   return arriving
 }
 
@@ -30,27 +37,33 @@ describe('store: redis, bodies that are taken while they come', () => {
     withRedis({}, async (server) => {
       const store = await openStore(server.url)
       const incarnation = await create(store)
-      const right = bodyOf(70 * MiB + 3)
-      const bytes = Buffer.alloc(right.length)
-      const arriving = expected(store, bytes)
-      // What has not come is other bytes yet: were it sent too early, these would be read.
-      for (let at = 0; at < right.length; at += 5 * MiB) {
-        right.copy(bytes, at, at, at + 5 * MiB)
-        arriving.came(Math.min(at + 5 * MiB, right.length))
-        await sleep(1)
-      }
+      // Two tensors that are apart in memory, and chunks that have of both.
+      const bytes = bodyOf(70 * MiB + 3)
+      const body = [bytes.subarray(0, 3 * MiB + 1), bytes.subarray(3 * MiB + 7)]
+      const arriving = expected(store)
+      for (const tensor of body)
+        for (let at = 0; at < tensor.length; at += 700_001) {
+          arriving.give(tensor.subarray(at, at + 700_001))
+          await sleep(0)
+        }
+      assert.equal(arriving.is(body), false)
+      arriving.end()
+      assert.equal(arriving.is(body), true)
+      assert.equal(arriving.is(body.slice(1)), false)
+      assert.equal(arriving.is(body.toReversed()), false)
+      assert.equal(arriving.is(body.map((tensor) => Buffer.from(tensor))), false)
       assert.equal(await arriving.taken, true)
       assert.equal((await staged(server)).length, 2)
       const received = async () =>
         Number(/total_net_input_bytes:(\d+)/.exec(String(await ask(server, 'INFO', 'stats')))?.[1])
       const before = await received()
-      const taken = await store.append('a', { ...entry(incarnation, bytes, 0), id: arriving.id, arriving })
-      assert.equal(taken.status, 'appended')
+      const made = { ...entry(incarnation, bytes, 0), body, id: arriving.id, arriving }
+      assert.equal((await store.append('a', made)).status, 'appended')
       assert.ok((await received()) - before < MiB)
       const [read, ...more] = await entriesOf(store, 'a')
       assert.deepEqual(more, [])
       assert.equal(read?.id, arriving.id)
-      assert.ok(right.equals(read.body))
+      assert.ok(Buffer.concat(body).equals(read.body))
       assert.deepEqual(await staged(server), [])
       await store.close()
     }))
@@ -61,15 +74,14 @@ describe('store: redis, bodies that are taken while they come', () => {
       await create(store)
       const bytes = bodyOf(8 * MiB)
       for (const came of [0, 1, 5 * MiB]) {
-        const part = expected(store, bytes)
-        part.came(came)
+        const part = expected(store)
+        part.give(bytes.subarray(0, came))
         if (came > MiB) while ((await staged(server)).length === 0) await sleep(1)
         part.drop()
         assert.equal(await part.taken, false)
         await forgotten(server)
       }
-      const whole = expected(store, bytes)
-      whole.came(bytes.length)
+      const whole = given(store, bytes)
       assert.equal(await whole.taken, true)
       assert.equal((await staged(server)).length, 1)
       whole.drop()
@@ -82,9 +94,8 @@ describe('store: redis, bodies that are taken while they come', () => {
       const store = await openStore(server.url)
       const incarnation = await create(store)
       const bytes = bodyOf(2 * MiB)
-      const arriving = expected(store, bytes)
-      arriving.came(bytes.length)
-      await arriving.taken
+      const arriving = given(store, bytes)
+      assert.equal(await arriving.taken, true)
       const refused = await store.append('a', { ...entry(incarnation, bytes, 7), id: arriving.id, arriving })
       assert.equal(refused.status, 'refused')
       assert.deepEqual(await staged(server), [])
@@ -96,12 +107,13 @@ describe('store: redis, bodies that are taken while they come', () => {
       const store = await openStore(server.url)
       const incarnation = await create(store)
       const bytes = bodyOf(4 * MiB)
-      const arriving = expected(store, bytes)
-      arriving.came(2 * MiB)
+      const arriving = expected(store)
+      arriving.give(bytes.subarray(0, 2 * MiB))
       while ((await staged(server)).length === 0) await sleep(1)
       const client = server.client()
       await client.call('CLIENT', 'PAUSE', '60000', 'WRITE')
-      arriving.came(bytes.length)
+      arriving.give(bytes.subarray(2 * MiB))
+      arriving.end()
       await assert.rejects(arriving.taken, { name: 'StoreUnavailable' })
       await client.call('CLIENT', 'UNPAUSE')
       client.disconnect()
@@ -113,10 +125,17 @@ describe('store: redis, bodies that are taken while they come', () => {
     }),
   )
 
-  it('are left to the entry where they are small', () =>
+  it('of a few bytes, or of none, are as any other', () =>
     withRedis({}, async (server) => {
       const store = await openStore(server.url)
-      assert.equal(store.expect?.('a', newId(), Buffer.alloc(MiB / 4)), undefined)
+      const incarnation = await create(store)
+      const bytes = bodyOf(5)
+      const arriving = given(store, bytes)
+      assert.equal(await arriving.taken, true)
+      const made = { ...entry(incarnation, bytes, 0), id: arriving.id, arriving }
+      assert.equal((await store.append('a', made)).status, 'appended')
+      assert.ok(bytes.equals((await entriesOf(store, 'a'))[0]?.body ?? Buffer.alloc(0)))
+      assert.equal(given(store, Buffer.alloc(0)).is([]), false)
       await store.close()
     }))
 })

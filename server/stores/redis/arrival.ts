@@ -1,6 +1,6 @@
-import { isPlacedAt } from '../pieces.ts'
+import { areSame } from '../pieces.ts'
 import type { Arriving } from '../store.ts'
-import type { Bodies, Sent } from './bodies.ts'
+import { type Bodies, CHUNK, type Sent } from './bodies.ts'
 
 /** Sends a body ahead while it comes. */
 export class Arrival implements Arriving {
@@ -8,26 +8,26 @@ export class Arrival implements Arriving {
   readonly taken: Promise<boolean>
   readonly #bodies: Bodies
   readonly #key: string
-  readonly #bytes: Uint8Array
-  #sent: Sent | undefined
-  #came = 0
+  /** All chunks that are there. */
+  readonly #chunks: (readonly Uint8Array[])[] = []
+  /** What came of the next one, and what it lacks. */
+  #next: Uint8Array[] = []
+  #room = CHUNK
+  #ended = false
   #dropped = false
-  /** Who waits for bytes that have not come. */
+  #sent: Sent | undefined
+  /** Goes on with what waits for something to come. */
   #wake: () => void = () => {}
 
-  constructor(bodies: Bodies, key: string, id: string, bytes: Uint8Array) {
+  constructor(bodies: Bodies, key: string, id: string) {
     this.#bodies = bodies
     this.#key = key
     this.id = id
-    this.#bytes = bytes
-    const what = `append to session "${key}"`
-    this.taken = bodies
-      .send(what, key, id, [bytes], (end) => this.#until(end))
-      .then((sent) => {
-        this.#sent = sent
-        if (this.#dropped) this.#remove()
-        return sent !== undefined
-      })
+    this.taken = bodies.send(`append to session "${key}"`, key, id, this.#coming()).then((sent) => {
+      this.#sent = sent
+      if (this.#dropped) this.#remove()
+      return !this.#dropped
+    })
     // Who asks later is told.
     this.taken.catch(() => {})
   }
@@ -37,13 +37,24 @@ export class Arrival implements Arriving {
     return this.#sent
   }
 
-  is(body: readonly Uint8Array[]): boolean {
-    return isPlacedAt(body, this.#bytes)
+  give(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + this.#room)
+      this.#next.push(part)
+      at += part.length
+      this.#room -= part.length
+      if (this.#room === 0) this.#cut()
+    }
   }
 
-  came(count: number): void {
-    this.#came = count
+  end(): void {
+    if (this.#next.length > 0) this.#cut()
+    this.#ended = true
     this.#wake()
+  }
+
+  is(body: readonly Uint8Array[]): boolean {
+    return this.#ended && this.#chunks.length > 0 && areSame(this.#chunks.flat(), body)
   }
 
   drop(): void {
@@ -53,18 +64,27 @@ export class Arrival implements Arriving {
     this.#remove()
   }
 
+  #cut(): void {
+    this.#chunks.push(this.#next)
+    this.#next = []
+    this.#room = CHUNK
+    this.#wake()
+  }
+
   #remove(): void {
     if (this.#sent !== undefined) this.#bodies.remove(this.#key, this.id, this.#sent.parts)
   }
 
-  /** Whether so many bytes are there, once they are, or it is known that they will not be. */
-  #until(end: number): boolean | Promise<boolean> {
-    if (this.#dropped) return false
-    if (this.#came >= end) return true
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        if (this.#dropped || this.#came >= end) resolve(!this.#dropped)
-      }
-    })
+  /** Chunks as they come, to the end or until they are dropped. */
+  async *#coming(): AsyncGenerator<readonly Uint8Array[]> {
+    for (let index = 0; ; index++) {
+      while (index >= this.#chunks.length && !this.#ended && !this.#dropped)
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      const chunk = this.#chunks[index]
+      if (chunk === undefined || this.#dropped) return
+      yield chunk
+    }
   }
 }

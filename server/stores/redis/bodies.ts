@@ -14,7 +14,7 @@ export const CHUNK = 508 * 1024
 /** 63.5 MiB a key: larger ones are slow to move between the nodes of a cluster. */
 export const PER_PART = 128
 /** Up to here a body travels within the call that takes it. */
-export const INLINE = 256 * 1024
+const INLINE = 256 * 1024
 /** Chunks on their way at a time, in and out, all sessions together: some 4 MiB ahead of any small call. */
 const IN_FLIGHT = 8
 /** How long a chunk may wait for those before it. */
@@ -66,7 +66,6 @@ const unfolded = (bytes: Buffer): Kept => {
 }
 
 type Pieces = readonly Uint8Array[]
-type Until = (end: number) => boolean | Promise<boolean>
 
 export class Bodies {
   readonly #caller: Caller
@@ -79,31 +78,21 @@ export class Bodies {
   }
 
   /**
-   * Send a body ahead. Also a call that is given up may still be sent: so the pieces must stay as they are, and they do, for
-   * they were given away.
-   *
-   * @param until so many of the bytes are there, where not all are: false once it is known that they will not be, and
-   * then the result is undefined
+   * Send a body ahead, in chunks of `CHUNK` but for the last. Also a call that is given up may still be sent: so the pieces
+   * must stay as they are, and they do, for they were given away.
    */
-  send(what: string, key: string, name: string, pieces: Pieces): Promise<Sent>
-  send(what: string, key: string, name: string, pieces: Pieces, until: Until): Promise<Sent | undefined>
   async send(
     what: string,
     key: string,
     name: string,
-    pieces: Pieces,
-    until?: Until,
-  ): Promise<Sent | undefined> {
-    const size = sizeOf(pieces)
-    const chunks = Math.ceil(size / CHUNK)
-    const parts = Math.ceil(chunks / PER_PART)
+    chunked: Iterable<Pieces> | AsyncIterable<Pieces>,
+  ): Promise<Sent> {
     const sending = new Set<Promise<unknown>>()
     let fault: unknown
-    let [index, there] = [0, true]
-    for (const chunk of chunksOf(pieces, CHUNK)) {
-      const field = index++
-      there = until === undefined || (await until(Math.min(size, index * CHUNK)))
-      if (!there) break
+    let [size, chunks] = [0, 0]
+    for await (const chunk of chunked) {
+      const field = chunks++
+      size += sizeOf(chunk)
       const call = this.#turn(what, () => this.#stage(what, key, name, field, chunk))
         .catch((error: unknown) => {
           fault ??= error
@@ -114,8 +103,8 @@ export class Bodies {
       if (fault !== undefined) break
     }
     await Promise.all(sending)
-    if (fault === undefined && there) return { parts, per_part: PER_PART, chunks, size }
-    if (fault === undefined) return void this.remove(key, name, parts)
+    const parts = Math.ceil(chunks / PER_PART)
+    if (fault === undefined) return { parts, per_part: PER_PART, chunks, size }
     this.drop(key, name, parts)
     throw fault
   }

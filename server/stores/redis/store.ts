@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expectFormat, FORMAT } from '../codec.ts'
 import type { StoreOptions } from '../options.ts'
+import { chunksOf } from '../pieces.ts'
 import {
   type Appended,
   type NewEntry,
@@ -10,7 +11,7 @@ import {
   StoreUnavailable,
 } from '../store.ts'
 import { Arrival } from './arrival.ts'
-import { Bodies, INLINE, inlined } from './bodies.ts'
+import { Bodies, CHUNK, inlined, type Sent } from './bodies.ts'
 import { Caller } from './caller.ts'
 import { entryCall, snapshotCall } from './calls.ts'
 import { Closings } from './closings.ts'
@@ -75,9 +76,9 @@ class RedisStore implements Store {
   async append(key: string, entry: NewEntry): Promise<Appended> {
     const { id, meta, body, arriving } = entry
     const what = `append to session "${key}"`
-    const small = inlined(meta, body)
     const ahead = arriving instanceof Arrival ? arriving.sent : undefined
-    const sent = small === undefined ? (ahead ?? (await this.#bodies.send(what, key, id, body))) : undefined
+    const small = ahead === undefined ? inlined(meta, body) : undefined
+    const sent = ahead ?? (small === undefined ? await this.#send(what, key, id, body) : undefined)
     const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
     const args = [...entryCall(entry, sent), ...(followed?.args ?? [])]
     const keys = newBodyKeys(key, id)
@@ -97,8 +98,12 @@ class RedisStore implements Store {
     return appended
   }
 
-  expect(key: string, id: string, bytes: Uint8Array) {
-    return bytes.length > INLINE ? new Arrival(this.#bodies, key, id, bytes) : undefined
+  #send(what: string, key: string, name: string, body: readonly Uint8Array[]): Promise<Sent> {
+    return this.#bodies.send(what, key, name, chunksOf(body, CHUNK))
+  }
+
+  expect(key: string, id: string) {
+    return new Arrival(this.#bodies, key, id)
   }
 
   watch(key: string, listener: () => void) {
@@ -118,7 +123,7 @@ class RedisStore implements Store {
     // A name of its own: servers may make the same snapshot at the same time.
     const name = randomBytes(16).toString('hex')
     const small = inlined(snapshot.meta, snapshot.body)
-    const sent = small === undefined ? await this.#bodies.send(what, key, name, snapshot.body) : undefined
+    const sent = small === undefined ? await this.#send(what, key, name, snapshot.body) : undefined
     const args = [snapshotCall(snapshot, name, sent)]
     const keys = newBodyKeys(key, name)
     const reply = await this.#caller.script(what, 'putsnapshot', keys, args, small ?? [snapshot.meta])

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
+import { beginningOf } from './beginning.ts'
 import { type BodyTerms, readBody } from './body.ts'
 import { type Packable, pack, unpack } from './pack.ts'
-import { beginningOf, checkPlain } from './plain.ts'
+import { checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
 import type { Server } from './services.ts'
 
@@ -13,8 +14,8 @@ export const msgpackTypes = ['application/msgpack', 'application/x-msgpack', 'ap
 /** JSON is decoded in one go and has no tensors: the largest names those of a session. */
 const jsonLimit = 2 ** 24
 
-/** From here on it matters where the bytes of a body are. */
-const large = 2 ** 20
+/** From here on it matters where the bytes of a body are: less comes in one piece, in memory of its own. */
+const large = 2 ** 16
 
 /** A body of tensors: a large one in memory that its route lends, if it does. */
 function readTensors(request: FastifyRequest, stream: IncomingMessage, terms: BodyTerms): Promise<Buffer> {

@@ -1,4 +1,6 @@
-import { Packr } from 'msgpackr'
+// Not the library's main module: that one adds native code, which looks through all of a body for strings, and fails where
+// threads share its memory.
+import { Packr } from 'msgpackr/pack'
 import { sizeOf } from '../turns.ts'
 
 /** Plain msgpack only: no records, no extensions; `bin` is a view of the body. */

@@ -1,7 +1,4 @@
 import { Problem } from '../../schemas/index.ts'
-import type { Tensors } from '../sessions/log.ts'
-import type { Beginning } from '../sessions/sessions.ts'
-import { packr } from './pack.ts'
 
 /** A string is decoded, which a `bin` is not: the longest are texts of chains and names of tensors. */
 const limits = { depth: 16, values: 1 << 20, string: 1 << 20 } as const
@@ -19,104 +16,8 @@ export function checkPlain(bytes: Uint8Array): void {
   if (scan.at !== bytes.length) throw scan.malformed(`${bytes.length - scan.at} bytes follow the value`)
 }
 
-/** What the first bytes of a body say of it, where they end in a byte string or in a map of such. */
-export function beginningOf(bytes: Uint8Array): Beginning {
-  const scan = new Scan(bytes)
-  let step: number | undefined
-  try {
-    for (let left = scan.entries(); left > 0; left--) {
-      const from = scan.at
-      scan.value(1)
-      const key = bytes.subarray(from, scan.at)
-      const at = scan.at
-      const type = bytes[at] ?? 0
-      if (!isThere(scan)) {
-        if (!lengthSize.has(type) && !isMap(type)) return {}
-        return {
-          step: step ?? (left === 1 ? 'next' : undefined),
-          ...(gradsKey.equals(key) && { tensors: (body) => new Coming(body, at) }),
-        }
-      }
-      const value: unknown = stepKey.equals(key) ? packr.unpack(bytes.subarray(at, scan.at)) : undefined
-      if (typeof value === 'number') step = value
-    }
-  } catch (error) {
-    // What is wrong with it is said when all of it is there.
-    if (!(error instanceof Problem)) throw error
-  }
-  return {}
-}
-
-function isThere(scan: Scan): boolean {
-  try {
-    scan.value(1)
-    return true
-  } catch (error) {
-    if (error instanceof Problem) return false
-    throw error
-  }
-}
-
-const isMap = (type: number): boolean => (type & 0xf0) === 0x80 || type === 0xde || type === 0xdf
-
-const gradsKey = packr.pack('grads')
-const stepKey = packr.pack('step')
-
-/** Bytes that a name and what is around it have at most. */
-const heading = 4096
-
-/** Finds byte strings while they come: a value is one of them, or a map of them. */
-class Coming implements Tensors {
-  readonly #body: Uint8Array
-  #at: number
-  /** Where the byte string ends that is under way. */
-  #end: number
-  /** How many come after that: it is not known before the value has begun. */
-  #left: number | undefined
-
-  constructor(body: Uint8Array, at: number) {
-    this.#body = body
-    this.#at = at
-    this.#end = at
-  }
-
-  get over(): boolean {
-    return this.#left === 0 && this.#at === this.#end
-  }
-
-  *upTo(count: number): Generator<Uint8Array> {
-    while (this.#at < this.#end || this.#begins(count)) {
-      const from = this.#at
-      this.#at = Math.min(this.#end, count)
-      if (this.#at > from) yield this.#body.subarray(from, this.#at)
-      if (this.#at < this.#end) return
-    }
-  }
-
-  /** Go on to the next byte string; false where there is none, or none yet. */
-  #begins(count: number): boolean {
-    if (this.#left === 0) return false
-    const scan = new Scan(this.#body.subarray(0, count), this.#at)
-    try {
-      const only = this.#left === undefined ? scan.bin() : undefined
-      const left = only === undefined ? (this.#left ?? scan.entries()) : 1
-      if (left > 0) {
-        if (only === undefined) scan.value(1)
-        const bin = only ?? scan.bin()
-        if (bin === undefined) throw new TypeError(`There is no byte string at byte ${scan.at}`)
-        this.#at = bin.begin
-        this.#end = bin.end
-      }
-      this.#left = Math.max(0, left - 1)
-      return left > 0
-    } catch (error) {
-      if (!(error instanceof Problem) || count - this.#at > heading) throw error
-      return false
-    }
-  }
-}
-
-class Scan {
+/** Goes over msgpack. What is not as it must be, or not there, is thrown as a Problem. */
+export class Scan {
   at: number
   readonly #bytes: Uint8Array
   #values = 0
@@ -167,6 +68,14 @@ class Scan {
     this.#skip(1)
     const length = this.#unsigned(size)
     return { begin: this.at, end: this.at + length }
+  }
+
+  /** Pass over a byte string; false where it goes on beyond what is there. */
+  passesBin(): boolean {
+    const { end = 0 } = this.bin() ?? {}
+    if (end > this.#bytes.length) return false
+    this.at = end
+    return true
   }
 
   #unsigned(size: number): number {
@@ -240,6 +149,8 @@ class Scan {
   }
 }
 
+export const isMap = (type: number): boolean => (type & 0xf0) === 0x80 || type === 0xde || type === 0xdf
+
 const proto = Buffer.from('__proto__')
 /** Keys of a map up to which they are compared with each other. */
 const few = 16
@@ -259,7 +170,7 @@ const fixedSize: ReadonlyMap<number, number> = new Map([
 ])
 
 /** Bytes of the length that follows a type: byte strings. */
-const lengthSize: ReadonlyMap<number, number> = new Map([
+export const lengthSize: ReadonlyMap<number, number> = new Map([
   [0xc4, 1],
   [0xc5, 2],
   [0xc6, 4],

@@ -33,6 +33,14 @@ export interface Tensors {
   readonly over: boolean
 }
 
+/** What is known of a step when its body begins to come. */
+export interface Beginning {
+  /** Which one it says that it is for. */
+  readonly step?: number | 'next' | undefined
+  /** Its gradients, where the body will be in this memory. */
+  readonly tensors?: (body: Uint8Array) => Tensors
+}
+
 /** Puts events into the journals of sessions. */
 export class Log {
   readonly #options: LogOptions

@@ -16,7 +16,7 @@ import { describe } from './describing.ts'
 import type { Past } from './history.ts'
 import type { ContributionEvent, Event, StepEvent } from './journal.ts'
 import type { Ask, Live } from './live.ts'
-import { type Loan, Log, type Tensors } from './log.ts'
+import { type Beginning, type Loan, Log } from './log.ts'
 import { checkAttach, checkKeeps, checkRoom, specOf } from './opening.ts'
 import { checkDtype, checkFits, prepare } from './prepare.ts'
 import { Queues } from './queue.ts'
@@ -57,13 +57,8 @@ export interface ParamsResult extends Pick<StepOutput, 'lease'> {
   readonly file: readonly Uint8Array[]
 }
 
-/** What is known of a step when its body begins to come. */
-export interface Beginning {
-  /** Which one it says that it is for. */
-  readonly step?: number | 'next' | undefined
-  /** Its gradients, where the body will be in this memory. */
-  readonly tensors?: (body: Uint8Array) => Tensors
-}
+/** Bytes of a body of which it takes long to give them to a store. */
+const worthwhile = 2 ** 20
 
 const defaultTtl = 604_800
 /** Milliseconds that a contribution waits for others. */
@@ -143,7 +138,7 @@ export class Sessions {
     const next = this.#copies.isNext(key, step)
     const lent = this.#copies.lend(key, bytes, next)
     // Parameters that come along are in the entry too, and behind.
-    const all = next && !this.#copies.takesParameters(key)
+    const all = next && bytes >= worthwhile && !this.#copies.takesParameters(key)
     return all && lent && tensors ? this.#log.expect(key, lent, tensors(lent.bytes)) : lent
   }
 

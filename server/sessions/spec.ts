@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import type { TensorSpec } from '../../schemas/index.ts'
 import { StateLost } from '../stores/store.ts'
 

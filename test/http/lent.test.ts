@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { Packr } from 'msgpackr'
-import { beginningOf } from '../../server/http/plain.ts'
+import { beginningOf } from '../../server/http/beginning.ts'
 import { inFolder, TestApp } from '../app.ts'
 import { ask, type RedisServer, startRedis } from '../redis.ts'
 

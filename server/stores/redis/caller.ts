@@ -138,8 +138,10 @@ export class Caller {
     if (bytes === undefined) return this.client.callBuffer(name, ...args) as Promise<Reply>
     const command = new PiecedCommand(name, args.map(String), bytes)
     const sent = this.client.sendCommand(command) as Promise<Reply>
-    const release = () => command.release()
-    sent.then(release, release)
+    sent.then(
+      () => command.release(true),
+      () => command.release(false),
+    )
     return sent
   }
 

@@ -1,4 +1,6 @@
 import { Command } from 'ioredis'
+import { drop } from '../../garbage.ts'
+import { copy } from '../../turns.ts'
 import { sizeOf } from '../pieces.ts'
 
 const word = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
@@ -14,6 +16,7 @@ export const command = (...all: readonly string[]): string => `*${all.length}\r\
 export class PiecedCommand extends Command {
   readonly #texts: readonly string[]
   #pieces: readonly Uint8Array[] | undefined
+  #written: Buffer | undefined
 
   constructor(name: string, texts: readonly string[], pieces: readonly Uint8Array[]) {
     super(name, [...texts], { replyEncoding: null })
@@ -22,8 +25,12 @@ export class PiecedCommand extends Command {
   }
 
   /** Let go of the pieces, once it is answered and will not be written again: V8 may keep a command for long after that. */
-  release(): void {
+  release(answered: boolean): void {
     this.#pieces = undefined
+    const written = this.#written
+    this.#written = undefined
+    // All of it has gone where there is an answer. Small ones are cut from memory that others are in too.
+    if (answered && written !== undefined && written.length === written.buffer.byteLength) drop(written, true)
   }
 
   override toWritable(): Buffer {
@@ -39,10 +46,11 @@ export class PiecedCommand extends Command {
     out.write(head)
     let at = start
     for (const piece of pieces) {
-      out.set(piece, at)
+      copy(out.subarray(at, at + piece.length), piece)
       at += piece.length
     }
     out.write('\r\n', at)
+    this.#written = out
     return out
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drop } from '../../server/http/garbage.ts'
+import { drop } from '../server/garbage.ts'
 
 test('a buffer that is dropped is given back at once, and nothing else with it', () => {
   const own = Buffer.allocUnsafeSlow(65_536)

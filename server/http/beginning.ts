@@ -1,7 +1,7 @@
 import { Problem } from '../../schemas/index.ts'
 import type { Beginning, Tensors } from '../sessions/log.ts'
 import { packr } from './pack.ts'
-import { isMap, lengthSize, Scan } from './plain.ts'
+import { isMap, isString, lengthSize, Scan } from './plain.ts'
 
 /** What the first bytes of a body say of it, where they end in a byte string or in a map of such. */
 export function beginningOf(bytes: Uint8Array): Beginning {
@@ -19,7 +19,7 @@ export function beginningOf(bytes: Uint8Array): Beginning {
         if (!isBin && !isMap(type)) return {}
         return {
           step: step ?? (left === 1 ? 'next' : undefined),
-          ...(gradsKey.equals(key) && { tensors: (body) => new Coming(body, at) }),
+          ...(gradsKey.equals(key) && { tensors: (body, most) => new Coming(body, at, most) }),
         }
       }
       const value: unknown = stepKey.equals(key) ? packr.unpack(bytes.subarray(at, scan.at)) : undefined
@@ -51,14 +51,16 @@ const heading = 4096
 /** Finds byte strings while they come: a value is one of them, or a map of them. */
 class Coming implements Tensors {
   readonly #body: Uint8Array
+  readonly #most: number
   #at: number
   /** Where the byte string ends that is under way. */
   #end: number
   /** How many come after that: it is not known before the value has begun. */
   #left: number | undefined
 
-  constructor(body: Uint8Array, at: number) {
+  constructor(body: Uint8Array, at: number, most: number) {
     this.#body = body
+    this.#most = most
     this.#at = at
     this.#end = at
   }
@@ -83,8 +85,14 @@ class Coming implements Tensors {
     try {
       const only = this.#left === undefined ? scan.bin() : undefined
       const left = only === undefined ? (this.#left ?? scan.entries()) : 1
+      if (left > this.#most) throw new TypeError(`There are ${left} byte strings, expected ${this.#most}`)
       if (left > 0) {
+        if (scan.at === count) return false
+        // Whatever else is a key would be gone over again and again, while more of it comes.
+        if (only === undefined && !isString(this.#body[scan.at] ?? 0))
+          throw new TypeError('A key is no string')
         if (only === undefined) scan.value(1)
+        if (scan.at === count) return false
         const bin = only ?? scan.bin()
         if (bin === undefined) throw new TypeError(`There is no byte string at byte ${scan.at}`)
         this.#at = bin.begin

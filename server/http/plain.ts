@@ -112,8 +112,7 @@ export class Scan {
       const from = this.at
       this.value(depth + 1)
       const type = this.#bytes[from] ?? 0
-      if (!((type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb)))
-        throw this.malformed('a key is no string')
+      if (!isString(type)) throw this.malformed('a key is no string')
       // The same key may be written in several ways.
       const begin = from + (type <= 0xbf ? 1 : 1 + 2 ** (type - 0xd9))
       if (this.#same(begin, this.at, proto, 0, proto.length)) throw this.malformed('a key is __proto__')
@@ -148,6 +147,9 @@ export class Scan {
     return true
   }
 }
+
+export const isString = (type: number): boolean =>
+  (type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb)
 
 export const isMap = (type: number): boolean => (type & 0xf0) === 0x80 || type === 0xde || type === 0xdf
 

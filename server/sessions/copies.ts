@@ -20,6 +20,9 @@ interface Checked<C> {
   readonly checked: C
 }
 
+/** Bytes that may be around a tensor in a body. */
+const heading = 512
+
 /** A session that others step meanwhile may have its snapshot replaced each time that it is read. */
 const attempts = 16
 
@@ -70,10 +73,16 @@ export class Copies {
     return live.lend(bytes)
   }
 
-  /** Whether parameters come with every step. */
-  takesParameters(key: string): boolean {
+  /**
+   * How many tensors there are in a body of so many bytes, if it has gradients and little else: none where parameters come
+   * with every step, nor where it is larger than a step can be.
+   */
+  tensorsIn(key: string, bytes: number): number {
     const { program, spec } = this.#residents.get(key) ?? {}
-    return program?.plan.needs.parameters === true && spec?.keeps === false
+    if (program === undefined || spec === undefined || (program.plan.needs.parameters && !spec.keeps))
+      return 0
+    const most = program.sizes.reduce((sum, size) => sum + 4 * size + heading, heading)
+    return bytes <= most ? spec.tensors.length : 0
   }
 
   /** Whether it is the step after the latest that is known here. */

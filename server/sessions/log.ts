@@ -37,8 +37,8 @@ export interface Tensors {
 export interface Beginning {
   /** Which one it says that it is for. */
   readonly step?: number | 'next' | undefined
-  /** Its gradients, where the body will be in this memory. */
-  readonly tensors?: (body: Uint8Array) => Tensors
+  /** Its gradients, where the body will be in this memory; no more than so many. */
+  readonly tensors?: (body: Uint8Array, most: number) => Tensors
 }
 
 /** Puts events into the journals of sessions. */
@@ -56,18 +56,23 @@ export class Log {
     const { random, store } = this.#options
     const arriving = store.expect?.(key, random())
     if (arriving === undefined) return lent
+    let over = false
     const lease = new Lease(() => {
+      over = true
       this.#arriving.get(lease)?.drop()
       // What is under way is read until it ends, and where that failed for longer.
       arriving.taken.catch(() => linger(lent.lease)).finally(() => lent.lease.release())
     })
     this.#arriving.set(lease, arriving)
     const came = (count: number) => {
+      if (over) return
       try {
         for (const bytes of tensors.upTo(count)) arriving.give(bytes)
-        if (tensors.over) arriving.end()
+        over = tensors.over
+        if (over) arriving.end()
       } catch {
         // Of rows, say. What is wrong with a body is said when all of it is there.
+        over = true
         arriving.drop()
       }
     }
@@ -101,7 +106,11 @@ export class Log {
   /** What the store has of a body by now, if it is all of that. */
   async #arrived(lease: Lent['lease'], body: readonly Uint8Array[]): Promise<Arriving | undefined> {
     const arriving = this.#arriving.get(lease)
-    if (arriving === undefined || !arriving.is(body)) return undefined
+    if (arriving === undefined) return undefined
+    if (!arriving.is(body)) {
+      arriving.drop()
+      return undefined
+    }
     const taken = await arriving.taken.catch(() => false)
     if (!taken) return undefined
     this.#arriving.delete(lease)

@@ -137,9 +137,8 @@ export class Sessions {
   lend(key: string, bytes: number, { step, tensors }: Beginning): Loan | undefined {
     const next = this.#copies.isNext(key, step)
     const lent = this.#copies.lend(key, bytes, next)
-    // Parameters that come along are in the entry too, and behind.
-    const all = next && bytes >= worthwhile && !this.#copies.takesParameters(key)
-    return all && lent && tensors ? this.#log.expect(key, lent, tensors(lent.bytes)) : lent
+    const most = next && bytes >= worthwhile ? this.#copies.tensorsIn(key, bytes) : 0
+    return most > 0 && lent && tensors ? this.#log.expect(key, lent, tensors(lent.bytes, most)) : lent
   }
 
   /** Take a step. A lease that comes with it is released here. */

@@ -1,5 +1,5 @@
 import type { StoreOptions } from './options.ts'
-import { inMemory } from './pieces.ts'
+import { inMemory, sizeOf } from './pieces.ts'
 import { judge, type KeptRound, type Members, openRound } from './rounds.ts'
 import type {
   Appended,
@@ -20,6 +20,9 @@ type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & {
   readonly body: readonly Uint8Array[]
   readonly lease?: Hold | undefined
 }
+
+/** Bytes of a body from which on it is not copied. */
+const much = 2 ** 20
 
 const lent = <T extends Entry | Snapshot>({ body, lease: _, ...rest }: Kept<T>) => ({
   ...rest,
@@ -178,8 +181,11 @@ class MemoryStore implements Store {
     const seq = head.seq + 1
     const step = restores ?? head.step + (advances ? 1 : 0)
     if (restores === undefined) {
-      lease?.hold()
-      session.entries.push({ seq, id, previous: head.id, step, meta, body, lease })
+      // What is lent is of an engine, whose memory has a limit of its own: little is copied out of it.
+      const lends = lease !== undefined && sizeOf(body) >= much
+      if (lends) lease.hold()
+      const kept = lends ? { body, lease } : { body: lease === undefined ? body : body.map(copy) }
+      session.entries.push({ seq, id, previous: head.id, step, meta, ...kept })
     } else {
       session.snapshot = { seq, id, meta, body }
       drop(session)

@@ -88,6 +88,11 @@ class RedisStore implements Store {
       return followed.appended
     }
     const appended = appendedOf(list(reply))
+    // It came too slowly for what was sent first to be there still; nothing was taken.
+    if (appended === undefined && ahead !== undefined) {
+      const { arriving: _, ...whole } = entry
+      return this.append(key, whole)
+    }
     if (appended === undefined) {
       this.#bodies.drop(key, id, sent?.parts ?? 0)
       throw this.#caller.unavailable(what, 'the bytes sent ahead have expired')

@@ -102,6 +102,21 @@ describe('store: redis, bodies that are taken while they come', () => {
       await store.close()
     }))
 
+  it('are sent again where they came so slowly that what was first has expired', () =>
+    withRedis({}, async (server) => {
+      const store = await openStore(server.url)
+      const incarnation = await create(store)
+      const bytes = bodyOf(2 * MiB)
+      const arriving = given(store, bytes)
+      assert.equal(await arriving.taken, true)
+      await ask(server, 'DEL', ...(await staged(server)))
+      const made = { ...entry(incarnation, bytes, 0), id: arriving.id, arriving }
+      assert.equal((await store.append('a', made)).status, 'appended')
+      assert.ok(bytes.equals((await entriesOf(store, 'a'))[0]?.body ?? Buffer.alloc(0)))
+      assert.deepEqual(await staged(server), [])
+      await store.close()
+    }))
+
   it('fail with the store, and another entry can have them', { timeout: 60_000 }, () =>
     withRedis({}, async (server) => {
       const store = await openStore(server.url)

@@ -87,13 +87,7 @@ class Coming implements Tensors {
       const left = only === undefined ? (this.#left ?? scan.entries()) : 1
       if (left > this.#most) throw new TypeError(`There are ${left} byte strings, expected ${this.#most}`)
       if (left > 0) {
-        if (scan.at === count) return false
-        // Whatever else is a key would be gone over again and again, while more of it comes.
-        if (only === undefined && !isString(this.#body[scan.at] ?? 0))
-          throw new TypeError('A key is no string')
-        if (only === undefined) scan.value(1)
-        if (scan.at === count) return false
-        const bin = only ?? scan.bin()
+        const bin = only ?? this.#named(scan)
         if (bin === undefined) throw new TypeError(`There is no byte string at byte ${scan.at}`)
         this.#at = bin.begin
         this.#end = bin.end
@@ -104,5 +98,13 @@ class Coming implements Tensors {
       if (!(error instanceof Problem) || count - this.#at > heading) throw error
       return false
     }
+  }
+
+  /** The byte string behind a name. */
+  #named(scan: Scan): { readonly begin: number; readonly end: number } | undefined {
+    // Whatever else is a key would be gone over again and again, while more of it comes.
+    if (!isString(scan.type())) throw new TypeError(`The key at byte ${scan.at} is no string`)
+    scan.value(1)
+    return scan.bin()
   }
 }

@@ -8,8 +8,8 @@ import { Inflating } from './inflate.ts'
 import { goOn } from './linger.ts'
 import type { Pace } from './pace.ts'
 
-/** Bytes up to which a body may be there before it is asked for. */
-const small = 2 ** 16
+/** Bytes up to which a body may be there before it is asked for. Beyond, it matters where its bytes are. */
+export const small = 2 ** 16
 
 /** A compressed body up to here is kept until it is known what it decompresses to. */
 const little = 2 ** 21

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../schemas/index.ts'
 import { beginningOf } from './beginning.ts'
-import { type BodyTerms, readBody } from './body.ts'
+import { type BodyTerms, readBody, small } from './body.ts'
 import { type Packable, pack, unpack } from './pack.ts'
 import { checkPlain } from './plain.ts'
 import { sendPieces } from './send.ts'
@@ -14,13 +14,10 @@ export const msgpackTypes = ['application/msgpack', 'application/x-msgpack', 'ap
 /** JSON is decoded in one go and has no tensors: the largest names those of a session. */
 const jsonLimit = 2 ** 24
 
-/** From here on it matters where the bytes of a body are: less comes in one piece, in memory of its own. */
-const large = 2 ** 16
-
 /** A body of tensors: a large one in memory that its route lends, if it does. */
 function readTensors(request: FastifyRequest, stream: IncomingMessage, terms: BodyTerms): Promise<Buffer> {
   const { raw, about, load } = request
-  if (!(Number(raw.headers['content-length']) >= large)) return readBody(raw, stream, terms)
+  if (!(Number(raw.headers['content-length']) > small)) return readBody(raw, stream, terms)
   const lend = (bytes: number, first: Uint8Array) => {
     // Of a client that has gone nobody would give it back; else it goes with the answer, or with who it is handed on to.
     const lent = load.left ? undefined : about.config.lend?.(request, bytes, beginningOf(first))

@@ -54,6 +54,13 @@ export class Scan {
     )
   }
 
+  /** Of the value that begins here. */
+  type(): number {
+    const type = this.#bytes[this.at]
+    if (type === undefined) throw this.malformed('it ends before a value')
+    return type
+  }
+
   /** How many entries a map has that begins here: none where it is none. */
   entries(): number {
     const type = this.#unsigned(1)
@@ -63,7 +70,7 @@ export class Scan {
 
   /** Where the bytes are of a byte string that begins here, and then it is at the first; undefined where none does. */
   bin(): { readonly begin: number; readonly end: number } | undefined {
-    const size = lengthSize.get(this.#bytes[this.at] ?? 0)
+    const size = lengthSize.get(this.type())
     if (size === undefined) return undefined
     this.#skip(1)
     const length = this.#unsigned(size)

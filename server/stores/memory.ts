@@ -1,3 +1,4 @@
+import { copy } from '../turns.ts'
 import type { StoreOptions } from './options.ts'
 import { inMemory, sizeOf } from './pieces.ts'
 import { judge, type KeptRound, type Members, openRound } from './rounds.ts'
@@ -26,7 +27,7 @@ const much = 2 ** 20
 
 const lent = <T extends Entry | Snapshot>({ body, lease: _, ...rest }: Kept<T>) => ({
   ...rest,
-  meta: copy(rest.meta),
+  meta: copyOf(rest.meta),
   body: inMemory(body),
 })
 
@@ -60,7 +61,11 @@ function drop(session: Session, upTo = Number.POSITIVE_INFINITY): void {
   session.entries = session.entries.filter(({ seq }) => seq > upTo)
 }
 
-const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+const copyOf = (bytes: Uint8Array): Uint8Array => {
+  const own = new Uint8Array(bytes.length)
+  copy(own, bytes)
+  return own
+}
 
 /** Keys in order after the cursor: a page ends where the next one starts, whatever happens in between. */
 const page = (keys: Iterable<string>, prefix: string, limit: number, cursor = '') => {
@@ -97,7 +102,7 @@ class MemoryStore implements Store {
 
   #view(session: Session): StoredSession {
     const { incarnation, record, created, ttl, expires } = session
-    return { incarnation, record: copy(record), head: this.#headOf(session), created, ttl, expires }
+    return { incarnation, record: copyOf(record), head: this.#headOf(session), created, ttl, expires }
   }
 
   #headOf({ head, round }: Session): Head {
@@ -120,7 +125,7 @@ class MemoryStore implements Store {
       rounds: { open: new Map<string, string>(), closed: new Map<string, string>() },
       known: new Map<string, Known>(),
     }
-    const session: Session = { incarnation, record: copy(made.record), head, ...times, ...rest }
+    const session: Session = { incarnation, record: copyOf(made.record), head, ...times, ...rest }
     this.#sessions.set(key, session)
     return { created: true, session: this.#view(session) }
   }
@@ -184,7 +189,7 @@ class MemoryStore implements Store {
       // What is lent is of an engine, whose memory has a limit of its own: little is copied out of it.
       const lends = lease !== undefined && sizeOf(body) >= much
       if (lends) lease.hold()
-      const kept = lends ? { body, lease } : { body: lease === undefined ? body : body.map(copy) }
+      const kept = lends ? { body, lease } : { body: lease === undefined ? body : body.map(copyOf) }
       session.entries.push({ seq, id, previous: head.id, step, meta, ...kept })
     } else {
       session.snapshot = { seq, id, meta, body }
@@ -237,11 +242,11 @@ class MemoryStore implements Store {
 
   async getValue(key: string) {
     const value = this.#values.get(key)
-    return value && copy(value)
+    return value && copyOf(value)
   }
 
   async putValue(key: string, value: Uint8Array) {
-    this.#values.set(key, copy(value))
+    this.#values.set(key, copyOf(value))
   }
 
   async deleteValue(key: string) {

@@ -245,14 +245,14 @@ test('the tensors of a body are found while it comes, cut wherever it is', () =>
     },
     {
       grads: Object.fromEntries(
-        Array.from({ length: 40 }, (_, i) => [`w${i}`, gradient(i).subarray(0, 5000)]),
+        Array.from({ length: 40 }, (_, i) => [`w${i}`, gradient(i).subarray(0, 3000 * (i % 3))]),
       ),
     },
   ]
   for (const [i, body] of maps.entries()) {
     const bytes = new Uint8Array(packr.pack(body))
     const right = body.grads instanceof Uint8Array ? [body.grads] : Object.values(body.grads)
-    for (const step of [...(i === 1 ? [1] : []), 1009, 65_536, bytes.length]) {
+    for (const step of [...(i === 2 ? [1] : []), 1009, 65_536, bytes.length]) {
       const tensors = beginningOf(bytes.subarray(0, 70_000)).tensors?.(bytes, 40)
       assert.ok(tensors)
       const found: Uint8Array[] = []

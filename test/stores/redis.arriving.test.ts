@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
-import type { Arriving, Store } from '../../server/stores/store.ts'
+import type { Arriving, NewEntry, Store } from '../../server/stores/store.ts'
 import { ask, type RedisServer } from '../redis.ts'
 import { entriesOf, newId } from './conformance/fixture.ts'
 import { create, entry, keysOf, MiB, withRedis } from './setup.ts'
@@ -31,6 +31,27 @@ async function forgotten(server: RedisServer): Promise<void> {
     await sleep(10)
   }
 }
+
+interface Taken {
+  readonly server: RedisServer
+  readonly store: Store
+  readonly bytes: Buffer
+  /** The entry that the body is of. */
+  readonly make: (after: number) => NewEntry
+}
+
+/** With a session, and a body of 2 MiB for it that is in the store and that nobody has appended. */
+const withTaken = (run: (taken: Taken) => Promise<void>) =>
+  withRedis({}, async (server) => {
+    const store = await openStore(server.url)
+    const incarnation = await create(store)
+    const bytes = bodyOf(2 * MiB)
+    const arriving = given(store, bytes)
+    assert.equal(await arriving.taken, true)
+    const make = (after: number) => ({ ...entry(incarnation, bytes, after), id: arriving.id, arriving })
+    await run({ server, store, bytes, make })
+    await store.close()
+  })
 
 describe('store: redis, bodies that are taken while they come', () => {
   it('are in the store when the last byte is there, and the entry needs them sent no more', () =>
@@ -90,31 +111,17 @@ describe('store: redis, bodies that are taken while they come', () => {
     }))
 
   it('are forgotten where their entry is refused', () =>
-    withRedis({}, async (server) => {
-      const store = await openStore(server.url)
-      const incarnation = await create(store)
-      const bytes = bodyOf(2 * MiB)
-      const arriving = given(store, bytes)
-      assert.equal(await arriving.taken, true)
-      const refused = await store.append('a', { ...entry(incarnation, bytes, 7), id: arriving.id, arriving })
-      assert.equal(refused.status, 'refused')
+    withTaken(async ({ server, store, make }) => {
+      assert.equal((await store.append('a', make(7))).status, 'refused')
       assert.deepEqual(await staged(server), [])
-      await store.close()
     }))
 
   it('are sent again where they came so slowly that what was first has expired', () =>
-    withRedis({}, async (server) => {
-      const store = await openStore(server.url)
-      const incarnation = await create(store)
-      const bytes = bodyOf(2 * MiB)
-      const arriving = given(store, bytes)
-      assert.equal(await arriving.taken, true)
+    withTaken(async ({ server, store, bytes, make }) => {
       await ask(server, 'DEL', ...(await staged(server)))
-      const made = { ...entry(incarnation, bytes, 0), id: arriving.id, arriving }
-      assert.equal((await store.append('a', made)).status, 'appended')
+      assert.equal((await store.append('a', make(0))).status, 'appended')
       assert.ok(bytes.equals((await entriesOf(store, 'a'))[0]?.body ?? Buffer.alloc(0)))
       assert.deepEqual(await staged(server), [])
-      await store.close()
     }))
 
   it('fail with the store, and another entry can have them', { timeout: 60_000 }, () =>

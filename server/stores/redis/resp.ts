@@ -24,12 +24,16 @@ export class PiecedCommand extends Command {
     this.#pieces = pieces
   }
 
-  /** Let go of the pieces, once it is answered and will not be written again: V8 may keep a command for long after that. */
+  /**
+   * Let go of the bytes, once it will not be written again: V8 may keep a command for long after that.
+   *
+   * @param answered whether it was, and not given up: then all that was written has gone
+   */
   release(answered: boolean): void {
     this.#pieces = undefined
     const written = this.#written
     this.#written = undefined
-    // All of it has gone where there is an answer. Small ones are cut from memory that others are in too.
+    // Small ones are cut from memory that others are in too.
     if (answered && written !== undefined && written.length === written.buffer.byteLength) drop(written, true)
   }
 

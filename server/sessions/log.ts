@@ -44,7 +44,7 @@ export interface Beginning {
 /** Puts events into the journals of sessions. */
 export class Log {
   readonly #options: LogOptions
-  /** What the store takes of entries to be while it comes, by the lease of where it comes to. */
+  /** What the store takes of entries to be while it comes, by the lease of where it comes to: until it reads that no more. */
   readonly #arriving = new WeakMap<Lent['lease'], Arriving>()
 
   constructor(options: LogOptions) {
@@ -59,7 +59,9 @@ export class Log {
     let over = false
     const lease = new Lease(() => {
       over = true
-      this.#arriving.get(lease)?.drop()
+      // At once where nothing is read any more: it is where the next body goes.
+      if (!this.#arriving.has(lease)) return lent.lease.release()
+      arriving.drop()
       // What is under way is read until it ends, and where that failed for longer.
       arriving.taken.catch(() => linger(lent.lease)).finally(() => lent.lease.release())
     })
@@ -107,13 +109,15 @@ export class Log {
   async #arrived(lease: Lent['lease'], body: readonly Uint8Array[]): Promise<Arriving | undefined> {
     const arriving = this.#arriving.get(lease)
     if (arriving === undefined) return undefined
-    if (!arriving.is(body)) {
-      arriving.drop()
+    const fits = arriving.is(body)
+    if (!fits) arriving.drop()
+    try {
+      const taken = await arriving.taken
+      this.#arriving.delete(lease)
+      return fits && taken ? arriving : undefined
+    } catch {
+      // It may yet be read. The body is sent again.
       return undefined
     }
-    const taken = await arriving.taken.catch(() => false)
-    if (!taken) return undefined
-    this.#arriving.delete(lease)
-    return arriving
   }
 }

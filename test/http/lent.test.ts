@@ -217,6 +217,25 @@ test('gradients are in Redis before their last byte is sent, and go there once',
   await redis.stop()
 })
 
+test('a body comes to where the one before it was, also where that went to Redis while it came', () =>
+  inFolder(async (folder) => {
+    const redis = await startRedis()
+    const taken: number[] = []
+    for (const store of [`lmdb:${folder}`, redis.url]) {
+      const client = await Client.start({ engine: 'wasm', store })
+      await client.open('s', 'adam(0.01)')
+      for (let step = 1; step <= 4; step++) await client.step('s', { step, grads: gradient(step) })
+      const metrics = await fetch(`http://127.0.0.1:${client.port}/metrics`)
+      taken.push(Number(/^stepd_engine_memory_bytes (\d+)$/m.exec(await metrics.text())?.[1]))
+      await client.app.close()
+    }
+    await redis.stop()
+    const [onDisk = Number.NaN, onRedis] = taken
+    // The moments, and one piece that is gradients, then updates.
+    assert.ok(onDisk < 3.5 * 4 * n, `${onDisk} bytes`)
+    assert.equal(onRedis, onDisk)
+  }))
+
 test('the first bytes of a body tell which step it is for, where nothing after them can', () => {
   const grads = gradient(1)
   const of = (body: object) => beginningOf(packr.pack(body).subarray(0, 1000)).step

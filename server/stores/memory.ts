@@ -187,10 +187,10 @@ class MemoryStore implements Store {
     const step = restores ?? head.step + (advances ? 1 : 0)
     if (restores === undefined) {
       // What is lent is of an engine, whose memory has a limit of its own: little is copied out of it.
-      const lends = lease !== undefined && sizeOf(body) >= much
-      if (lends) lease.hold()
-      const kept = lends ? { body, lease } : { body: lease === undefined ? body : body.map(copyOf) }
-      session.entries.push({ seq, id, previous: head.id, step, meta, ...kept })
+      const held = sizeOf(body) < much ? undefined : lease
+      held?.hold()
+      const own = held === lease ? body : body.map(copyOf)
+      session.entries.push({ seq, id, previous: head.id, step, meta, body: own, lease: held })
     } else {
       session.snapshot = { seq, id, meta, body }
       drop(session)

@@ -24,6 +24,7 @@ const most = 2 ** 22
 /** Milliseconds after the last large body, in which another may come. */
 const quiet = 10_000
 let rest: NodeJS.Timeout | undefined
+let settled = 0
 
 /**
  * Let go of a buffer that is not needed any more. The engine of JavaScript counts them as memory that is taken, and after
@@ -40,7 +41,18 @@ export function drop({ buffer, length }: Uint8Array, ours: boolean): void {
   if (garbage > 0) collect({ type: 'minor' })
   dropped = 0
   garbage = 0
-  // What grew old meanwhile, snapshots above all, would stay for as long as nothing more comes.
-  rest ??= setTimeout(() => collect(), quiet).unref()
+  settled = 0
+  rest ??= setTimeout(settle, quiet).unref()
   rest.refresh()
+}
+
+/**
+ * What grew old meanwhile, snapshots above all, would stay for as long as nothing more comes. And again: the room for what
+ * is young (64 MiB) gets small where it is looked through after a time in which little was made.
+ */
+function settle(): void {
+  collect({ type: 'minor' })
+  collect()
+  settled++
+  if (settled < 2) rest?.refresh()
 }

@@ -58,9 +58,12 @@ export class Turns {
     }
   }
 
-  /** The pieces back to back, in memory of their own. */
-  async join(pieces: readonly Uint8Array[]): Promise<Uint8Array<ArrayBuffer>> {
-    const whole = new Uint8Array(sizeOf(pieces))
+  /** The pieces back to back, in memory of their own or in that which `take` gives. */
+  async join(
+    pieces: readonly Uint8Array[],
+    take = (length: number) => new Uint8Array(length),
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const whole = take(sizeOf(pieces))
     await this.through(pieces, (slice, at) => copy(whole.subarray(at, at + slice.length), slice))
     return whole
   }

@@ -68,6 +68,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'server/engines/engine.ts',
     'server/engines/dtypes.ts',
     'server/stores/store.ts',
+    'server/spare.ts',
     'server/turns.ts',
   ],
   'server/http': [
@@ -80,6 +81,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'server/turns.ts',
   ],
   'server/garbage.ts': [],
+  'server/spare.ts': ['server/garbage.ts'],
   'server/turns.ts': [],
   'server/ids.ts': [],
   'server/config.ts': [],

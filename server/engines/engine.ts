@@ -89,6 +89,9 @@ export async function piecesOf(
   return pieces
 }
 
+/** Memory to write all of. */
+export type Take = (bytes: number) => Uint8Array<ArrayBuffer>
+
 /** Memory of an engine, good until it is released. */
 export interface Lent {
   readonly bytes: Uint8Array
@@ -98,8 +101,11 @@ export interface Lent {
 /** The state of one session in an engine's memory. One call at a time. */
 export interface Replica {
   step(input: StepInput): Promise<StepOutput>
-  /** A copy of all state, or of the pieces of one slot, which later steps do not touch. */
-  save(slot?: string): Promise<readonly SavedPiece[]>
+  /**
+   * A copy of all state, or of the pieces of one slot, which later steps do not touch: where an engine copies it within this
+   * process, to memory that is taken so.
+   */
+  save(slot?: string, take?: Take): Promise<readonly SavedPiece[]>
   /**
    * Memory for tensors that are to be given to a step, where it would copy them to otherwise; until it is released. None
    * where that is of no use, or not there.

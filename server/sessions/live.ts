@@ -19,7 +19,7 @@ import {
 } from './journal.ts'
 import type { Program } from './program.ts'
 import { unlessReplaced, withBodies } from './reading.ts'
-import { readSnapshot, writeSnapshot } from './snapshot.ts'
+import { copyState, readSnapshot, writeSnapshot } from './snapshot.ts'
 import type { Spec } from './spec.ts'
 
 /** What a reply is to hold. */
@@ -256,7 +256,7 @@ export class Live {
    */
   async snapshot(): Promise<void> {
     const { engine, store, warn } = this.#workshop
-    const saved = await this.#replicaOrThrow().save()
+    const { saved, lease } = await copyState(this.#replicaOrThrow())
     const { seq, id, step } = this.#settled
     const { meta, body } = writeSnapshot(this.program.plan, saved, {
       incarnation: this.incarnation,
@@ -268,8 +268,9 @@ export class Live {
     })
     const { covered } = this.#backlog
     this.#saving = store
-      .putSnapshot(this.key, { seq, id, incarnation: this.incarnation, meta, body })
+      .putSnapshot(this.key, { seq, id, incarnation: this.incarnation, meta, body, lease })
       .then(() => {
+        lease.release() // not where that failed: it may yet be read
         this.#backlog.drop(covered)
         this.#foreign = false
       })

@@ -1,6 +1,7 @@
 import type { Dtype } from '../../schemas/index.ts'
 import { type Plan, pieceName } from '../compiler/plan.ts'
-import type { SavedPiece, SavedState } from '../engines/engine.ts'
+import { Lease, type Replica, type SavedPiece, type SavedState } from '../engines/engine.ts'
+import { give, take } from '../spare.ts'
 import { type Snapshot, StateLost } from '../stores/store.ts'
 import type { Past } from './history.ts'
 import { formatVersion, packr, unpack } from './spec.ts'
@@ -20,6 +21,19 @@ export interface SnapshotMeta {
   readonly past?: Past
   /** The state's pieces in order. */
   readonly pieces: readonly { readonly name: string; readonly dtype: Dtype; readonly bytes: number }[]
+}
+
+/** All state, in memory that the next snapshot is in once this one's is released. */
+export async function copyState(
+  replica: Replica,
+): Promise<{ readonly saved: readonly SavedPiece[]; readonly lease: Lease }> {
+  const taken: Uint8Array<ArrayBuffer>[] = []
+  const saved = await replica.save(undefined, (length) => {
+    const bytes = take(length)
+    taken.push(bytes)
+    return bytes
+  })
+  return { saved, lease: new Lease(() => taken.forEach(give)) }
 }
 
 export function writeSnapshot(

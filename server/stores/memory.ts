@@ -224,7 +224,7 @@ class MemoryStore implements Store {
     return snapshot && lent<Snapshot>(snapshot)
   }
 
-  async putSnapshot(key: string, { seq, id, meta, body, incarnation }: NewSnapshot) {
+  async putSnapshot(key: string, { seq, id, meta, body, incarnation, lease }: NewSnapshot) {
     const session = this.#use(key)
     if (session?.incarnation !== incarnation) return false
     if (session.snapshot !== undefined && session.snapshot.seq >= seq) return false
@@ -235,6 +235,8 @@ class MemoryStore implements Store {
           ? incarnation
           : session.entries.find((entry) => entry.seq === seq)?.id
     if (known !== id) return false
+    // Not to be released: when another takes its place somebody may yet read it.
+    lease?.hold()
     session.snapshot = { seq, id, meta, body }
     drop(session, seq)
     return true

@@ -158,6 +158,8 @@ export interface Hold {
 export interface NewSnapshot extends Omit<Snapshot, 'body'> {
   readonly incarnation: string
   readonly body: readonly Uint8Array[]
+  /** Held by a store that keeps the body where it is. */
+  readonly lease?: Hold
 }
 
 export interface Page {

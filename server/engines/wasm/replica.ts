@@ -2,7 +2,7 @@ import { sizeOf as elements, type Plan, type StatePiece } from '../../compiler/p
 import { initial, Scalars } from '../../compiler/scalars.ts'
 import { copy, sizeOf, Turns } from '../../turns.ts'
 import { bytesOf, Converter, type Dtype, narrow, widen } from '../dtypes.ts'
-import type { Lent, Replica, SavedPiece, SavedState, Start, StepInput, StepOutput } from '../engine.ts'
+import type { Lent, Replica, SavedPiece, SavedState, Start, StepInput, StepOutput, Take } from '../engine.ts'
 import { Lease } from '../lease.ts'
 import { type Arena, OutOfArena } from './arena.ts'
 import type { Format } from './formats.ts'
@@ -204,19 +204,19 @@ export class WasmReplica implements Replica {
     return parts
   }
 
-  async save(slot?: string): Promise<readonly SavedPiece[]> {
+  async save(slot?: string, take?: Take): Promise<readonly SavedPiece[]> {
     const turns = new Turns()
     const saved: SavedPiece[] = []
     for (const [i, piece] of this.#plan.state.entries())
       if (slot === undefined || piece.slot === slot)
-        saved.push(await this.#read(piece, this.#addresses[i] ?? 0, turns))
+        saved.push(await this.#read(piece, this.#addresses[i] ?? 0, turns, take))
     return saved
   }
 
-  async #read(piece: StatePiece, at: number, turns: Turns): Promise<SavedPiece> {
+  async #read(piece: StatePiece, at: number, turns: Turns, take?: Take): Promise<SavedPiece> {
     const dtype = typeOf(piece)
     if (dtype === 'F64') return { dtype, bytes: narrow(this.#host(piece), dtype) }
-    return { dtype, bytes: await turns.join([this.#arena.bytes(at, piece.size * bytesOf[dtype])]) }
+    return { dtype, bytes: await turns.join([this.#arena.bytes(at, piece.size * bytesOf[dtype])], take) }
   }
 
   /** For a step of which the buffers are not kept, and where the steps to come have room beside it. */

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { Command } from 'ioredis'
 import { drop } from '../../garbage.ts'
 import { copy } from '../../turns.ts'
@@ -8,6 +9,13 @@ const word = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r
 export const words = (...all: readonly string[]): string => all.map(word).join('')
 
 export const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`
+
+/** What is written in one turn of the event loop goes to the system in one call, and all of it to Redis at a time. */
+function gather(socket: Duplex): void {
+  if (socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(() => socket.uncork())
+}
 
 /**
  * A call whose last argument lies in pieces, put together on its way to the socket and not before. The library's own
@@ -37,7 +45,8 @@ export class PiecedCommand extends Command {
     if (answered && written !== undefined && written.length === written.buffer.byteLength) drop(written, true)
   }
 
-  override toWritable(): Buffer {
+  override toWritable(socket: Duplex): Buffer {
+    gather(socket)
     const pieces = this.#pieces
     // Sent without them it would be taken for one of no bytes.
     if (pieces === undefined) throw new Error(`${this.name} was written, and its bytes were let go`)

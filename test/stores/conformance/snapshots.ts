@@ -84,6 +84,21 @@ export const snapshots = (fixture: Fixture): void => {
       assert.deepEqual(await left(before), [])
     })
 
+    it('stay as they were put where memory that was lent for them is used again', async () => {
+      await create()
+      const { id } = await append()
+      const { store, key, incarnation } = fixture
+      const state = randomBytes(3 * MiB)
+      const lent = Uint8Array.from(state)
+      let holders = 1
+      const lease = { hold: () => holders++, release: () => holders-- }
+      const snapshot = { seq: 1, id, meta: utf8('how'), body: [lent], incarnation, lease }
+      assert.equal(await store.putSnapshot(key, snapshot), true)
+      lease.release()
+      if (holders === 0) lent.fill(0)
+      assert.deepEqual((await snapshotOf(store, key))?.body, Uint8Array.from(state))
+    })
+
     it('put by several at the same time: one stays', async () => {
       await create()
       const { id } = await append()

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+
+mock.timers.enable({ apis: ['setTimeout'] })
+const { give, take } = await import('../server/spare.ts')
+const MiB = 2 ** 20
+
+test('what was given is taken again, whole and by its length, for ten seconds', () => {
+  const [one, other] = [take(2 * MiB), take(2 * MiB)]
+  assert.notEqual(one.buffer, other.buffer)
+  for (const bytes of [one, other]) give(bytes)
+  assert.equal(take(2 * MiB), other)
+  assert.equal(take(2 * MiB), one)
+  give(one)
+  mock.timers.tick(9999)
+  give(other)
+  mock.timers.tick(9999)
+  assert.equal(one.length, 2 * MiB)
+  mock.timers.tick(1)
+  assert.deepEqual([one.length, other.length], [0, 0])
+})
+
+test('there is no more of it than was in use', () => {
+  const all = [1, 2, 3].map((size) => take(size * MiB))
+  for (const bytes of all) give(bytes)
+  const large = take(3 * MiB - 1)
+  assert.equal(large.length, 3 * MiB - 1)
+  assert.deepEqual(
+    all.map(({ length }) => length),
+    [0, 0, 3 * MiB],
+  )
+  const small = take(1000)
+  assert.equal(all[2]?.length, 0)
+  give(small)
+  assert.notEqual(take(1000), small)
+})

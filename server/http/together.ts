@@ -1,5 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
+/** Beyond so many, the first are on their way to the store before the others are begun: both have work then. */
+const most = 8
+
 /**
  * Requests of which the heads came in the same turn of the event loop are begun together, when all of these are read.
  * What is done for each of them is then done for one right after the other, while code and data are in the processor's
@@ -7,10 +10,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
  */
 export function together(http: Server): void {
   const begin = http.listeners('request')
-  let came: [IncomingMessage, ServerResponse][] = []
+  const came: [IncomingMessage, ServerResponse][] = []
   const all = () => {
-    const now = came
-    came = []
+    const now = came.splice(0, most)
+    if (came.length > 0) setImmediate(all)
     for (const pair of now) for (const each of begin) each.apply(http, pair)
   }
   http.removeAllListeners('request')

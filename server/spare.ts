@@ -14,6 +14,7 @@ let rest: NodeJS.Timeout | undefined
  * or five times what it takes to copy so much; and what nobody gives back stays until garbage is looked for.
  */
 export function take(length: number): Uint8Array<ArrayBuffer> {
+  if (length < large) return new Uint8Array(length)
   const at = spare.findLastIndex((bytes) => bytes.length === length)
   const [found] = at < 0 ? [] : spare.splice(at, 1)
   if (found !== undefined) return found

@@ -29,8 +29,13 @@ test('there is no more of it than was in use', () => {
     all.map(({ length }) => length),
     [0, 0, 3 * MiB],
   )
+})
+
+test('what is small is made anew, and nothing goes for it', () => {
+  const large = take(MiB)
+  give(large)
   const small = take(1000)
-  assert.equal(all[2]?.length, 0)
   give(small)
   assert.notEqual(take(1000), small)
+  assert.equal(take(MiB), large)
 })

@@ -8,7 +8,7 @@ import { updatesOf } from './agree.ts'
 import { flowerAgrees, flowerContender } from './flower.ts'
 import { type Disk, outcomeOf, type Raced } from './outcome.ts'
 import type { Peer } from './peer.ts'
-import { type Case, nameOf, Race, warmUp } from './race.ts'
+import { type Case, nameOf, Race, warmTime, warmUp } from './race.ts'
 import { startStepd } from './stepd.ts'
 import { type Tuned, tune } from './tune.ts'
 
@@ -116,6 +116,7 @@ async function contender(name: string, at: Case, starting: Promise<Peer>): Promi
   try {
     await warmUp(peer)
     const race = await Race.open(peer, at)
+    await race.rate(warmTime)
     return {
       name,
       run: async () => ({ ms: 1000 / (await race.rate(at.time)) }),

@@ -26,6 +26,13 @@ const quiet = 10_000
 let rest: NodeJS.Timeout | undefined
 let settled = 0
 
+/** Take its memory from a buffer that nobody else has a part of, if that can be. */
+export function detach({ buffer, length }: Pick<Uint8Array, 'buffer' | 'length'>): boolean {
+  if (length !== buffer.byteLength || transfer === undefined) return false
+  transfer.call(buffer, 0)
+  return true
+}
+
 /**
  * Let go of a buffer that is not needed any more. The engine of JavaScript counts them as memory that is taken, and after
  * 64 MiB of it goes through all that there is in the heap, again and again while a large body comes, and with threads that
@@ -35,8 +42,7 @@ let settled = 0
  */
 export function drop({ buffer, length }: Uint8Array, ours: boolean): void {
   dropped += length
-  if (ours && length === buffer.byteLength && transfer !== undefined) transfer.call(buffer, 0)
-  else garbage += length
+  if (!ours || !detach({ buffer, length })) garbage += length
   if (dropped < most) return
   if (garbage > 0) collect({ type: 'minor' })
   dropped = 0

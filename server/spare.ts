@@ -1,13 +1,19 @@
-import { drop } from './garbage.ts'
+import { detach } from './garbage.ts'
 
 /** Bytes from which on it matters. */
 const large = 2 ** 20
-/** Milliseconds for which what nobody uses is kept. */
+/** What nobody took for so many milliseconds goes, by twice as many. */
 const quiet = 10_000
 
-/** Those used last are the last. */
-const spare: Uint8Array<ArrayBuffer>[] = []
-let rest: NodeJS.Timeout | undefined
+interface Spare {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Whether it has been there for a whole round of `quiet`. */
+  readonly old: boolean
+}
+
+/** Those given last are the last. */
+const spare: Spare[] = []
+let ages = false
 
 /**
  * Memory to write all of, as it was left by whoever gave it back. New memory costs a fault for each of its pages, 1 ms a MiB
@@ -15,15 +21,15 @@ let rest: NodeJS.Timeout | undefined
  */
 export function take(length: number): Uint8Array<ArrayBuffer> {
   if (length < large) return new Uint8Array(length)
-  const at = spare.findLastIndex((bytes) => bytes.length === length)
+  const at = spare.findLastIndex(({ bytes }) => bytes.length === length)
   const [found] = at < 0 ? [] : spare.splice(at, 1)
-  if (found !== undefined) return found
+  if (found !== undefined) return found.bytes
   // There is never more of it than was in use at a time.
   for (let freed = 0; freed < length; ) {
     const oldest = spare.shift()
     if (oldest === undefined) break
-    freed += oldest.length
-    drop(oldest, true)
+    freed += oldest.bytes.length
+    detach(oldest.bytes)
   }
   return new Uint8Array(length)
 }
@@ -31,11 +37,16 @@ export function take(length: number): Uint8Array<ArrayBuffer> {
 /** What was taken, once nobody looks at it any more. */
 export function give(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.length < large) return
-  spare.push(bytes)
-  clearTimeout(rest)
-  rest = setTimeout(empty, quiet).unref()
+  spare.push({ bytes, old: false })
+  if (!ages) setTimeout(age, quiet).unref()
+  ages = true
 }
 
-function empty(): void {
-  for (const bytes of spare.splice(0)) drop(bytes, true)
+function age(): void {
+  for (const one of spare.splice(0)) {
+    if (one.old) detach(one.bytes)
+    else spare.push({ ...one, old: true })
+  }
+  ages = spare.length > 0
+  if (ages) setTimeout(age, quiet).unref()
 }

@@ -5,19 +5,26 @@ mock.timers.enable({ apis: ['setTimeout'] })
 const { give, take } = await import('../server/spare.ts')
 const MiB = 2 ** 20
 
-test('what was given is taken again, whole and by its length, for ten seconds', () => {
+test('what was given is taken again, whole and by its length', () => {
   const [one, other] = [take(2 * MiB), take(2 * MiB)]
   assert.notEqual(one.buffer, other.buffer)
   for (const bytes of [one, other]) give(bytes)
   assert.equal(take(2 * MiB), other)
   assert.equal(take(2 * MiB), one)
+})
+
+test('what nobody takes for ten seconds goes, also where others come and go', () => {
+  const [one, other] = [take(3 * MiB), take(3 * MiB)]
   give(one)
-  mock.timers.tick(9999)
-  give(other)
-  mock.timers.tick(9999)
-  assert.equal(one.length, 2 * MiB)
-  mock.timers.tick(1)
-  assert.deepEqual([one.length, other.length], [0, 0])
+  for (let second = 0; second < 20; second++) {
+    assert.equal(one.length, 3 * MiB)
+    give(other)
+    mock.timers.tick(1000)
+    if (second < 19) assert.equal(take(3 * MiB), other)
+  }
+  assert.deepEqual([one.length, other.length], [0, 3 * MiB])
+  mock.timers.tick(20_000)
+  assert.equal(other.length, 0)
 })
 
 test('there is no more of it than was in use', () => {

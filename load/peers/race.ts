@@ -18,8 +18,9 @@ export interface Case {
 export const warmTime = 8000
 
 /**
- * What every HTTP server is given to do before it is measured: small steps, some ten thousand of them; then for as long
- * those of the case itself, for large bodies may come another way. So it is as a server that has been there for a minute.
+ * What every HTTP server is given to do first: small steps, some ten thousand of them. Before it is measured, it then takes
+ * those of the case itself for as long, for large bodies may come another way. So it is as one that has been there for a
+ * minute.
  */
 const warmup: Case = { n: 1024, connections: 16, time: warmTime }
 

@@ -2,7 +2,7 @@ import { ask, type RedisServer } from '../../test/redis.ts'
 import type { Table } from '../bench/report.ts'
 import { mustAgree, updatesOf } from './agree.ts'
 import type { Peer, Rival, Setting } from './peer.ts'
-import { type Case, nameOf, Race, warmUp } from './race.ts'
+import { type Case, nameOf, Race, warmTime, warmUp } from './race.ts'
 
 /** What a rival came to, each way that it was run. */
 export interface Tuned {
@@ -64,7 +64,7 @@ async function ratesOf(peer: Peer, cases: readonly Case[], redis: RedisServer): 
   for (const at of cases) {
     const race = await Race.open(peer, at)
     try {
-      await race.rate(at.time / 4)
+      await race.rate(warmTime / 4)
       rates.push(await race.rate(at.time / 2))
     } finally {
       race.close()

@@ -181,6 +181,8 @@ function each(
   held?: () => boolean,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    // Of a stream that broke before anyone listened nothing comes any more, its error neither.
+    if (stream.destroyed && !stream.readableEnded) throw stream.errored ?? new Error('The body broke off')
     let moved = 0
     const unwatch = pace.watch(
       () => moved,

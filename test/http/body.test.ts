@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Packr } from 'msgpackr'
+import type { Load } from '../../server/http/admission.ts'
+import { readBody } from '../../server/http/body.ts'
+import { Pace } from '../../server/http/pace.ts'
 import { TestApp } from '../app.ts'
 
 const packr = new Packr({ useRecords: false })
@@ -193,4 +198,16 @@ test('a length that is not that of the body', async () => {
     problem.detail,
     new RegExp(`${body.length} bytes, and its Content-Length says ${body.length + 1}`),
   )
+})
+
+test('a body that broke off before it was read is not waited for', async () => {
+  const raw = new IncomingMessage(connect(port, '127.0.0.1'))
+  raw.headers['content-length'] = '100000'
+  const stream = new PassThrough()
+  stream.write(Buffer.alloc(1000))
+  stream.destroy()
+  const load = { take: () => {} } as unknown as Load
+  const pace = new Pace(60_000, () => performance.now())
+  await assert.rejects(readBody(raw, stream, { limit, load, pace }), /The body broke off/)
+  raw.socket.destroy()
 })

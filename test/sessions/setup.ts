@@ -15,6 +15,7 @@ interface Setup {
   readonly engine?: Engine
   readonly budget?: JournalBudget
   readonly memoryLimit?: number
+  readonly warn?: (message: string, error: unknown) => void
 }
 
 let ids = 0
@@ -25,6 +26,7 @@ export const sessionsOn = ({
   engine = referenceEngine(),
   budget = small,
   memoryLimit = 1e9,
+  warn = (message, error) => assert.fail(`${message}: ${error}`),
 }: Setup): Sessions =>
   new Sessions({
     engine,
@@ -34,7 +36,7 @@ export const sessionsOn = ({
     memoryLimit,
     queueLimit: 64,
     random: () => (ids++).toString(16).padStart(32, '0'),
-    warn: (message, error) => assert.fail(`${message}: ${error}`),
+    warn,
   })
 
 /** A store some of whose methods are others. */

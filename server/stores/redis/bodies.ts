@@ -79,7 +79,7 @@ export class Bodies {
 
   /**
    * Send a body ahead, in chunks of `CHUNK` but for the last. Also a call that is given up may still be sent: so the pieces
-   * must stay as they are, and they do, for they were given away.
+   * must stay as they are. Those that are lent are not given back where this fails.
    */
   async send(
     what: string,

@@ -10,7 +10,7 @@ export const words = (...all: readonly string[]): string => all.map(word).join('
 
 export const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`
 
-/** What is written in one turn of the event loop goes to the system in one call, and all of it to Redis at a time. */
+/** Such calls that are made right after one another go to the system in one call, and to Redis at a time. */
 function gather(socket: Duplex): void {
   if (socket.writableCorked > 0) return
   socket.cork()

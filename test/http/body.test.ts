@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -201,7 +201,7 @@ test('a length that is not that of the body', async () => {
 })
 
 test('a body that broke off before it was read is not waited for', async () => {
-  const raw = new IncomingMessage(connect(port, '127.0.0.1'))
+  const raw = new IncomingMessage(new Socket())
   raw.headers['content-length'] = '100000'
   const stream = new PassThrough()
   stream.write(Buffer.alloc(1000))
@@ -209,5 +209,4 @@ test('a body that broke off before it was read is not waited for', async () => {
   const load = { take: () => {} } as unknown as Load
   const pace = new Pace(60_000, () => performance.now())
   await assert.rejects(readBody(raw, stream, { limit, load, pace }), /The body broke off/)
-  raw.socket.destroy()
 })

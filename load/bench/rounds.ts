@@ -16,6 +16,14 @@ export class Results {
     this.#figures = figures
   }
 
+  /** All rounds, one after the other, of contenders that were started anew in between. */
+  static joined(all: readonly Results[]): Results {
+    const names = new Set(all.flatMap((results) => [...results.#figures.keys()]))
+    return new Results(
+      new Map([...names].map((name) => [name, all.flatMap((results) => results.#figures.get(name) ?? [])])),
+    )
+  }
+
   /** NaN where there is no such contender or figure. */
   median(name: string, figure = 'ms'): number {
     return median(this.#of(name, figure))

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { onread } from './onread.ts'
 
 export interface Answer {
   readonly status: number
@@ -36,10 +37,13 @@ export class Connection {
 
   constructor({ protocol, hostname, port }: URL) {
     const secure = protocol === 'https:'
-    const place = { host: hostname, port: Number(port) || (secure ? 443 : 80) }
+    const place = {
+      host: hostname,
+      port: Number(port) || (secure ? 443 : 80),
+      onread: onread((bytes) => this.#take(bytes)),
+    }
     this.#socket = secure ? connectTls({ ...place, servername: hostname }) : connect(place)
     this.#socket.setNoDelay(true)
-    this.#socket.on('data', (bytes: Buffer) => this.#take(bytes))
     this.#socket.on('error', (error) => this.#end(error))
     this.#socket.on('close', () => this.#end(new Error('the connection was closed before the answer')))
   }

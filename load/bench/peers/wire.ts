@@ -1,9 +1,11 @@
-import { connect, type Socket } from 'node:net'
+import { connect, type OnReadOpts, type Socket } from 'node:net'
+import { onread } from '../../drive/onread.ts'
 
 /** A connection that sends the same request again and again, and does no more with the answers than see where they end. */
 export class Wire {
   readonly #port: number
   readonly #request: readonly Uint8Array[]
+  readonly #onread: OnReadOpts = onread((bytes) => this.#take(bytes))
   #socket: Socket | undefined
   #left = 0
   #head = ''
@@ -20,8 +22,7 @@ export class Wire {
   }
 
   #connect(): Socket {
-    const socket = connect(this.#port, '127.0.0.1').setNoDelay(true)
-    socket.on('data', (chunk) => this.#take(chunk))
+    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true, onread: this.#onread })
     socket.on('close', () => {
       this.#socket = undefined
       this.#left = 0

@@ -19,7 +19,7 @@ import { Watchers } from './watchers.ts'
 /** With its body in the pieces that it came in: those who append give them away. */
 type Kept<T extends Entry | Snapshot> = Omit<T, 'body'> & {
   readonly body: readonly Uint8Array[]
-  readonly lease?: Hold | undefined
+  lease?: Hold | undefined
 }
 
 /** Bytes of a body from which on it is not copied. */
@@ -59,6 +59,12 @@ const membersOf = ({ head: { step }, rounds, known }: Session): Members => ({
 function drop(session: Session, upTo = Number.POSITIVE_INFINITY): void {
   for (const { seq, lease } of session.entries) if (seq <= upTo) lease?.release()
   session.entries = session.entries.filter(({ seq }) => seq > upTo)
+}
+
+/** The memory of the one before is for the next. */
+function replace(session: Session, snapshot?: Kept<Snapshot>): void {
+  session.snapshot?.lease?.release()
+  session.snapshot = snapshot
 }
 
 const copyOf = (bytes: Uint8Array): Uint8Array => {
@@ -137,6 +143,7 @@ class MemoryStore implements Store {
 
   #forget(key: string, session: Session): boolean {
     drop(session)
+    replace(session)
     return this.#sessions.delete(key)
   }
 
@@ -192,7 +199,7 @@ class MemoryStore implements Store {
       const own = held === lease ? body : body.map(copyOf)
       session.entries.push({ seq, id, previous: head.id, step, meta, body: own, lease: held })
     } else {
-      session.snapshot = { seq, id, meta, body }
+      replace(session, { seq, id, meta, body })
       drop(session)
       session.rounds = { open: new Map(), closed: new Map() }
     }
@@ -221,7 +228,10 @@ class MemoryStore implements Store {
 
   async snapshot(key: string) {
     const snapshot = this.#use(key)?.snapshot
-    return snapshot && lent<Snapshot>(snapshot)
+    if (snapshot === undefined) return undefined
+    // Not to be released any more: it is read for as long as that takes.
+    snapshot.lease = undefined
+    return lent<Snapshot>(snapshot)
   }
 
   async putSnapshot(key: string, { seq, id, meta, body, incarnation, lease }: NewSnapshot) {
@@ -235,9 +245,8 @@ class MemoryStore implements Store {
           ? incarnation
           : session.entries.find((entry) => entry.seq === seq)?.id
     if (known !== id) return false
-    // Not to be released: when another takes its place somebody may yet read it.
     lease?.hold()
-    session.snapshot = { seq, id, meta, body }
+    replace(session, { seq, id, meta, body, lease })
     drop(session, seq)
     return true
   }

@@ -101,6 +101,37 @@ export const snapshots = (fixture: Fixture): void => {
       assert.deepEqual((await snapshotOf(store, key))?.body, Uint8Array.from(state))
     })
 
+    it('that nobody was given give their memory back when others take their place', async () => {
+      await create()
+      const { store, key, incarnation, medium } = fixture
+      const held: (() => number)[] = []
+      const put = async (seq: number, id: string) => {
+        let holders = 1
+        const lease = { hold: () => holders++, release: () => holders-- }
+        held.push(() => holders)
+        const body = [new Uint8Array(2 * MiB).fill(seq)]
+        assert.equal(
+          await store.putSnapshot(key, { seq, id, meta: utf8(''), body, incarnation, lease }),
+          true,
+        )
+        lease.release()
+      }
+      for (let seq = 1; seq <= 2; seq++) await put(seq, (await append()).id)
+      const read = await store.snapshot(key)
+      await put(3, (await append()).id)
+      const own = medium.shared ? 0 : 1
+      assert.deepEqual(
+        held.map((count) => count()),
+        [0, own, own],
+      )
+      assert.equal(read?.seq, 2)
+      await store.delete(key)
+      assert.deepEqual(
+        held.map((count) => count()),
+        [0, own, 0],
+      )
+    })
+
     it('put by several at the same time: one stays', async () => {
       await create()
       const { id } = await append()

@@ -39,7 +39,7 @@ VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "health.js"]
-ENTRYPOINT ["node", "--max-semi-space-size=32", "--enable-source-maps", "dist/server/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/server/main.js"]
 
 # Last, so that it is what is built where no target is named. Node's own image would bring npm and yarn.
 FROM ${DEBIAN} AS cpu
@@ -53,4 +53,4 @@ VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "health.js"]
-ENTRYPOINT ["node", "--max-semi-space-size=32", "--enable-source-maps", "dist/server/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/server/main.js"]

@@ -54,7 +54,7 @@ export function drop({ buffer, length }: Uint8Array, ours: boolean): void {
 
 /**
  * What grew old meanwhile would stay for as long as nothing more comes. And again: the room for what
- * is young (64 MiB) gets small where it is looked through after a time in which little was made.
+ * is young gets small where it is looked through after a time in which little was made.
  */
 function settle(): void {
   collect({ type: 'minor' })

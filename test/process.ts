@@ -10,7 +10,7 @@ const main = fileURLToPath(new URL('../server/main.js', import.meta.url))
 /** Where others have the processors, starting takes long. */
 const startLimit = 120_000
 /** The flags that `npm start` has. */
-const asStarted = ['--max-semi-space-size=32', '--enable-source-maps'] as const
+const asStarted = ['--max-semi-space-size=8', '--enable-source-maps'] as const
 
 interface Reply {
   readonly status: number

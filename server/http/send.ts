@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import type { StepOutput } from '../engines/engine.ts'
 import { sizeOf } from '../turns.ts'
@@ -13,9 +12,7 @@ const large = 2 ** 20
 export function sendPieces(response: FastifyReply, pieces: readonly Uint8Array[]): FastifyReply {
   const length = sizeOf(pieces)
   if (length <= small) return response.send(Buffer.concat(pieces, length))
-  return response
-    .header('content-length', String(length))
-    .send(Readable.from(inTurns(pieces), { objectMode: false }))
+  return response.header('content-length', String(length)).send(new Chunks(pieces, length))
 }
 
 /** Release the memory of an output when its last byte has gone, or the client has. */
@@ -44,10 +41,29 @@ function closed(this: Awaited): void {
 }
 
 /** To a fast reader all could go at once: a chunk, then a turn for others. */
-async function* inTurns(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunksOf(pieces)) {
-    yield chunk
-    await setImmediate()
+class Chunks extends Readable {
+  readonly #chunks: Iterator<Uint8Array>
+  #left: number
+  #began = false
+
+  constructor(pieces: readonly Uint8Array[], length: number) {
+    super()
+    this.#chunks = chunksOf(pieces)
+    this.#left = length
+  }
+
+  override _read(): void {
+    if (this.#began) setImmediate(() => this.#give())
+    else this.#give()
+    this.#began = true
+  }
+
+  #give(): void {
+    if (this.destroyed) return
+    const { value = new Uint8Array() } = this.#chunks.next()
+    this.#left -= value.length
+    this.push(value)
+    if (this.#left === 0) this.push(null)
   }
 }
 

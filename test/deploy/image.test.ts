@@ -73,7 +73,7 @@ test('both run as nobody in particular, stop by SIGTERM, and start what is built
     assert.equal(found.get('STOPSIGNAL'), 'SIGTERM')
     assert.equal(
       found.get('ENTRYPOINT'),
-      '["node", "--max-semi-space-size=32", "--enable-source-maps", "dist/server/main.js"]',
+      '["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/server/main.js"]',
     )
     assert.match(found.get('HEALTHCHECK') ?? '', /CMD \["node", "health\.js"\]$/)
     const env = Object.fromEntries((found.get('ENV') ?? '').split(' ').map((pair) => pair.split('=')))

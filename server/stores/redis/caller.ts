@@ -138,10 +138,8 @@ export class Caller {
     if (bytes === undefined) return this.client.callBuffer(name, ...args) as Promise<Reply>
     const command = new PiecedCommand(name, args.map(String), bytes)
     const sent = this.client.sendCommand(command) as Promise<Reply>
-    sent.then(
-      () => command.release(true),
-      () => command.release(false),
-    )
+    const release = () => command.release()
+    sent.then(release, release)
     return sent
   }
 

@@ -3,8 +3,8 @@ import { Command } from 'ioredis'
 import { copy } from '../../turns.ts'
 import { sizeOf } from '../pieces.ts'
 
-/** Up to here bytes are copied into one buffer with what is around them: a write of several takes longer. */
-const little = 2 ** 14
+/** Bytes of a piece, in the mean, up to which all are copied into one buffer: to write each takes longer. */
+const little = 2 ** 13
 
 const word = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
 
@@ -48,7 +48,7 @@ export class PiecedCommand extends Command {
     let head = `*${this.#texts.length + 2}\r\n${word(this.name)}`
     for (const text of this.#texts) head += word(text)
     head += `$${size}\r\n`
-    if (size > little) {
+    if (size > little * pieces.length) {
       socket.write(head)
       for (const piece of pieces) socket.write(piece)
       return end

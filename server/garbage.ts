@@ -53,8 +53,8 @@ export function drop({ buffer, length }: Uint8Array, ours: boolean): void {
 }
 
 /**
- * What grew old meanwhile would stay for as long as nothing more comes. And again: the room for what
- * is young gets small where it is looked through after a time in which little was made.
+ * What grew old meanwhile would stay for as long as nothing more comes. And again: the room for what is young gets small
+ * where it is looked through after a time in which little was made.
  */
 function settle(): void {
   collect({ type: 'minor' })

@@ -6,6 +6,8 @@ import { sizeOf } from '../pieces.ts'
 /** Bytes of a piece, in the mean, up to which all are copied into one buffer: to write each takes longer. */
 const little = 2 ** 13
 
+const end = Buffer.from('\r\n')
+
 const word = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
 
 export const words = (...all: readonly string[]): string => all.map(word).join('')
@@ -65,5 +67,3 @@ export class PiecedCommand extends Command {
     return out
   }
 }
-
-const end = Buffer.from('\r\n')

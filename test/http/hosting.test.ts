@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { get } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -7,23 +6,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { addKey } from '../../server/http/keys.ts'
 import { inFolder, TestApp } from '../app.ts'
+import { certificate } from '../certificate.ts'
 import { startRedis } from '../redis.ts'
-
-const run = promisify(execFile)
-
-/** A certificate for localhost that it signs itself, by openssl. */
-async function certificate(folder: string, name: string): Promise<{ tlsCert: string; tlsKey: string }> {
-  const [tlsCert, tlsKey] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost']
-  const files = ['-keyout', tlsKey, '-out', tlsCert]
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  await run('openssl', ['req', '-x509', ...kind, ...files, ...subject])
-  return { tlsCert, tlsKey }
-}
 
 test('TLS by configuration, and a new certificate without a stop', () =>
   inFolder(async (folder) => {

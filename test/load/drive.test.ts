@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +12,8 @@ import { evenly, inBursts, together } from '../../load/drive/schedule.ts'
 import { LeanStream, type Stream } from '../../load/drive/stream.ts'
 import { Wire } from '../../load/drive/wire.ts'
 import { Target } from '../../load/target.ts'
-import { TestApp } from '../app.ts'
+import { inFolder, TestApp } from '../app.ts'
+import { certificate } from '../certificate.ts'
 
 const upTo = (times: Iterable<number>, end: number): number[] => {
   const found: number[] = []
@@ -122,6 +125,36 @@ describe('the wire', () => {
     const nobody = new Wire(new Target('http://127.0.0.1:1'))
     await assert.rejects(nobody.post('/', Buffer.alloc(10)), /ECONNREFUSED/)
   })
+})
+
+describe('the wire over TLS', () => {
+  it('finds the end of large answers, and that the server closed', () =>
+    inFolder(async (folder) => {
+      const { tlsCert, tlsKey } = await certificate(folder, 'localhost')
+      const [cert, key] = [await readFile(tlsCert), await readFile(tlsKey)]
+      let came = 0
+      const server = createTlsServer({ cert, key }, (request, response) => {
+        request.on('data', (chunk: Buffer) => {
+          came += chunk.length
+        })
+        request.on('end', () => response.setHeader('server-timing', 'read;dur=1').end(Buffer.alloc(3e6)))
+      })
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const wire = new Wire(new Target(`https://localhost:${(server.address() as AddressInfo).port}`))
+      // It signed itself.
+      process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+      try {
+        for (let k = 0; k < 3; k++) assert.equal(await wire.post('/', Buffer.alloc(2e6)), 'read;dur=1')
+        assert.equal(came, 6e6)
+        const asked = wire.post('/', Buffer.alloc(2e6))
+        server.closeAllConnections()
+        await assert.rejects(asked, /closed before the answer|ECONNRESET|EPIPE/)
+      } finally {
+        delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+        wire.close()
+        server.close()
+      }
+    }))
 })
 
 describe('steps of the generator', () => {

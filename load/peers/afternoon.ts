@@ -13,7 +13,9 @@ const served = (child: Child, port: number): Peer => ({
   port,
   async open(id, params, options) {
     const body = { params: bytesOf(params), ...options }
-    const { status } = await exchange(`http://127.0.0.1:${port}/sessions/${id}`, 'PUT', body)
+    const open = () => exchange(`http://127.0.0.1:${port}/sessions/${id}`, 'PUT', body)
+    // A server that was busy all the while closes a connection that stood idle just when it is used again.
+    const { status } = await open().catch(open)
     if (status !== 201) throw new Error(`A session was answered with ${status}, expected 201`)
     return `/sessions/${id}/steps`
   },

@@ -12,7 +12,7 @@ import { chain, connections, small, smallServers, warm } from './small.ts'
  * caches changes from second to second, by 1.7 times for a loop over 512 KiB: those that are compared come within one.
  */
 const [starts, time, turns] = [3, 300, 4]
-/** Large steps before any are counted: memory that a machine of others' is given for the first time comes slowly. */
+/** Large steps before any are counted: memory that a virtual machine is given for the first time comes slowly. */
 const first = 8
 
 /** Whole steps against servers that only move bytes: what HTTP and the order of things cost. */

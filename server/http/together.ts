@@ -22,8 +22,8 @@ export interface Gathering {
  *
  * On a quiet server these are requests of which the heads came in the same turn of the event loop. On a busy one the
  * first waits a little for those that still come. By a schedule they come one by one, and each takes more time: at 70 % of
- * what clients in a closed loop come to the event loop was full to between 81 and 87 %, and with this to between 73 and 81
- * (16 sessions on Redis, four runs of both in turns).
+ * what clients in a closed loop come to, the server took 84, 86 and 81 % of a processor, and with this 81, 73 and 78 (16
+ * sessions on Redis, three runs of both in turns).
  */
 export function together(http: Server, { busy = busyLoop(), wait = 1, span = 50 }: Gathering = {}): void {
   const begin = http.listeners('request')

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Bulk } from '../../server/stores/redis/bulk.ts'
 import { connect } from '../../server/stores/redis/client.ts'
+import type { Field } from '../../server/stores/redis/keys.ts'
 import { type RedisServer, startRedis } from '../redis.ts'
 
 const MiB = 2 ** 20
@@ -29,6 +30,14 @@ async function withBulk(
     await server.stop()
   }
 }
+
+const staged = (key: string, field: number, keys: readonly string[], ms: number, instead?: Field) => ({
+  key,
+  field,
+  keys,
+  ms,
+  instead,
+})
 
 const connections = async (client: ReturnType<typeof connect>) =>
   String(await client.call('CLIENT', 'LIST'))
@@ -109,15 +118,17 @@ test('nothing is placed once it is closed', () =>
     assert.equal(place.at(-1), 0)
   }))
 
-test('large values are set from where they lie, in pieces, and their keys live so long', () =>
+test('large values are set from where they lie, in pieces, in place of others, and their keys live so long', () =>
   withBulk(async ({ client, bulk }) => {
     const parts = [value(2 * MiB + 3, 1), value(0, 2), value(70_000, 3)]
+    await client.hset('g', { 3: 'stays', 4: 'goes' })
     const both = await Promise.all([
-      bulk.hset('h', 0, parts, ['h'], 50_000),
-      bulk.hset('g', 5, [value(9, 4)], ['h', 'g'], 60_000),
+      bulk.hset(staged('h', 0, ['h'], 50_000), parts),
+      bulk.hset(staged('g', 5, ['h', 'g'], 60_000, { key: 'g', field: 4 }), [value(9, 4)]),
     ])
     assert.deepEqual(both, [true, true])
     assert.ok((await client.hgetBuffer('h', '0'))?.equals(Buffer.concat(parts)))
+    assert.deepEqual(await client.hkeys('g'), ['3', '5'])
     assert.ok((await client.hgetBuffer('g', '5'))?.equals(value(9, 4)))
     for (const key of ['h', 'g']) {
       const left = await client.pttl(key)
@@ -131,7 +142,7 @@ test('large values are set from where they lie, in pieces, and their keys live s
 test('what Redis refuses to set is said not to be set, and the connection is good for more', () =>
   withBulk(async ({ client, bulk }) => {
     await client.set('text', 'no hash')
-    assert.equal(await bulk.hset('text', 0, [value(MiB, 1)], ['text'], 1000), false)
+    assert.equal(await bulk.hset(staged('text', 0, ['text'], 1000), [value(MiB, 1)]), false)
     assert.equal(await client.get('text'), 'no hash')
-    assert.equal(await bulk.hset('h', 0, [value(MiB, 1)], ['h'], 10_000), true)
+    assert.equal(await bulk.hset(staged('h', 0, ['h'], 10_000), [value(MiB, 1)]), true)
   }))

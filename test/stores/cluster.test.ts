@@ -7,10 +7,12 @@ import { type RedisCluster, startCluster } from '../cluster.ts'
 import { ask } from '../redis.ts'
 import { newId, readPages } from './conformance/fixture.ts'
 import { conformance } from './conformance.ts'
+import { stayingOf } from './setup.ts'
 
 conformance('redis cluster', async () => {
   const cluster = await startCluster()
-  return { open: () => openStore(cluster.url), kept: cluster.keys, shared: true, remove: cluster.stop }
+  const kept = async () => (await Promise.all(cluster.masters.map(stayingOf))).flat()
+  return { open: () => openStore(cluster.url), kept, shared: true, remove: cluster.stop }
 })
 
 describe('store: redis cluster, its masters', () => {

@@ -9,13 +9,13 @@ import { ask, startRedis } from '../redis.ts'
 import { entriesOf, snapshotOf } from './conformance/fixture.ts'
 import { conformance } from './conformance.ts'
 import { assertProcessesShare } from './processes.ts'
-import { create, entry, keysOf, MiB, none, unavailable, withRedis } from './setup.ts'
+import { create, entry, keysOf, MiB, none, stayingOf, unavailable, withRedis } from './setup.ts'
 
 conformance('redis', async () => {
   const server = await startRedis()
   return {
     open: () => openStore(server.url),
-    kept: () => keysOf(server),
+    kept: () => stayingOf(server),
     shared: true,
     remove: server.stop,
   }

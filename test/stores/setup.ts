@@ -15,13 +15,28 @@ export const withRedis = async (
   }
 }
 
-export const keysOf = async (server: RedisServer): Promise<string[]> => {
+export const keysOf = async (server: Pick<RedisServer, 'client'>): Promise<string[]> => {
   const client = server.client()
   const keys = new Set<string>()
   for await (const found of client.scanStream({ count: 1000 }))
     for (const key of found as string[]) keys.add(key)
   client.disconnect()
   return [...keys]
+}
+
+/** All keys but those of large bodies that are to go within a minute, and of the list of them where it has no others. */
+export const stayingOf = async (server: Pick<RedisServer, 'client'>): Promise<string[]> => {
+  const client = server.client()
+  const keys = await keysOf(server)
+  const going = new Set<string>()
+  for (const old of keys.filter((key) => key.endsWith('}:old'))) {
+    const references = (await client.lrange(old, 0, -1)).map((reference) => reference.split(':'))
+    if (references.every(([, parts]) => parts !== '0')) going.add(old)
+    for (const [name, parts] of references)
+      for (let part = 0; part < Number(parts); part++) going.add(old.replace(/old$/, `b:${name}:${part}`))
+  }
+  client.disconnect()
+  return keys.filter((key) => !going.has(key))
 }
 
 export const MiB = 1 << 20

@@ -3,16 +3,15 @@ import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import { Bulk } from './bulk.ts'
 import type { Caller } from './caller.ts'
-import { bodyKey, sessionKeys, stagedKey } from './keys.ts'
+import { bodyKey, PER_PART, partOf, sessionKeys, stagedKey } from './keys.ts'
 import { list, number } from './replies.ts'
+import type { Trimming } from './trimming.ts'
 
 /**
  * One reply or argument: larger ones hold up the parser and everyone behind them. With what Redis adds of its own it fits
  * into 512 KiB of its allocator, where a byte more takes 640.
  */
 export const CHUNK = 508 * 1024
-/** 63.5 MiB a key: larger ones are slow to move between the nodes of a cluster. */
-export const PER_PART = 128
 /** Up to here a body travels within the call that takes it. */
 const INLINE = 256 * 1024
 /** Chunks on their way at a time, in and out, all sessions together: some 4 MiB ahead of any small call. */
@@ -70,10 +69,12 @@ type Pieces = readonly Uint8Array[]
 export class Bodies {
   readonly #caller: Caller
   readonly #bulk: Bulk
+  readonly #trimming: Trimming
   readonly #gate = new Gate(IN_FLIGHT, TURN_MS)
 
-  constructor(caller: Caller) {
+  constructor(caller: Caller, trimming: Trimming) {
     this.#caller = caller
+    this.#trimming = trimming
     this.#bulk = new Bulk(caller.client)
   }
 
@@ -121,14 +122,14 @@ export class Bodies {
     index: number,
     chunk: readonly Uint8Array[],
   ): Promise<void> {
-    const part = Math.floor(index / PER_PART)
+    const part = partOf(index)
     const keys = Array.from({ length: part + 1 }, (_, i) => stagedKey(key, name, i))
     const at = stagedKey(key, name, part)
+    const staged = { key: at, field: index, keys, ms: STAGED_MS, instead: this.#trimming.next(key) }
     // In a transaction and not in a script, where Redis would copy the chunk twice more: measured on loopback with
     // 8 on their way, 840 MiB/s and 480 MiB/s (a plain HSET: 1400 MiB/s).
     return this.#caller.bounded(what, at, async () => {
-      if (await this.#bulk.hset(at, index, chunk, keys, STAGED_MS)) return
-      await this.#caller.put(what, at, index, buffer(joined(chunk)), keys, STAGED_MS)
+      if (!(await this.#bulk.hset(staged, chunk))) await this.#caller.put(what, staged, buffer(joined(chunk)))
     })
   }
 
@@ -191,7 +192,7 @@ export class Bodies {
     const lane = async (): Promise<void> => {
       while (next < chunks) {
         const index = next++
-        const at = bodyKey(key, name, Math.floor(index / PER_PART))
+        const at = bodyKey(key, name, partOf(index))
         const placed = () => this.#bulk.hget(at, index, targets[index] ?? [])
         const fetched = async () => (await placed()) || this.#caller.command(what, 'hget', at, index)
         const chunk = await this.#turn(what, () => this.#caller.bounded(what, at, fetched))

@@ -3,12 +3,22 @@ import { Redis } from 'ioredis'
 import { into } from '../../turns.ts'
 import { sizeOf } from '../pieces.ts'
 import type { Client } from './client.ts'
+import type { Field } from './keys.ts'
 import { command, words } from './resp.ts'
 
 /** What is read between two values: the line before the next one, and what comes with it. */
 const WINDOW = 256
 /** A connection that owes a reply for so long is given up. */
 const SILENCE_MS = 3000
+
+/** A chunk that is sent ahead. */
+export interface Staged extends Field {
+  /** What is to live for `ms` from now: all that came so far of the body. */
+  readonly keys: readonly string[]
+  readonly ms: number
+  /** What goes first, if anything, so that this is put where it was. */
+  readonly instead: Field | undefined
+}
 
 interface Asked {
   /** Where a value is to be, and how much of that came. */
@@ -56,19 +66,20 @@ export class Bulk {
   }
 
   /** Whether a field was set to a value that lies in pieces, and keys made to live so long, in one transaction. */
-  hset(key: string, field: number, pieces: readonly Uint8Array[], keys: readonly string[], ms: number) {
+  hset({ key, field, keys, ms, instead }: Staged, pieces: readonly Uint8Array[]): Promise<boolean> {
     this.#socket ??= this.#connect()
     const socket = this.#socket
     if (socket === undefined) return Promise.resolve(false)
     socket.cork()
+    if (instead !== undefined) socket.write(command('HDEL', instead.key, String(instead.field)))
     socket.write(`${command('MULTI')}*4\r\n${words('HSET', key, String(field))}$${sizeOf(pieces)}\r\n`)
     for (const piece of pieces) socket.write(piece)
     const expiries = keys.map((each) => command('PEXPIRE', each, String(ms)))
     socket.write(`\r\n${expiries.join('')}${command('EXEC')}`)
     socket.uncork()
-    // OK, QUEUED for each, how many there are, and the reply to each.
-    const lines = 2 * (keys.length + 2)
-    return new Promise<boolean>((resolve) => {
+    // How many went; OK, QUEUED for each, how many there are, and the reply to each.
+    const lines = (instead === undefined ? 0 : 1) + 2 * (keys.length + 2)
+    return new Promise((resolve) => {
       this.#asked.push({ pieces: [], size: 0, at: 0, lines, resolve })
     })
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { StoreUnavailable } from '../store.ts'
+import type { Staged } from './bulk.ts'
 import { type Client, connect } from './client.ts'
 import { explain, isFinal, passes, reasonOf } from './faults.ts'
 import { PiecedCommand } from './resp.ts'
@@ -123,9 +124,10 @@ export class Caller {
     return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call, bytes))
   }
 
-  /** Set a field and have these keys live so long, in one transaction. */
-  put(what: string, key: string, field: number, bytes: Buffer, keys: readonly string[], ms: number) {
+  /** As `Bulk.hset`. */
+  put(what: string, { key, field, keys, ms, instead }: Staged, bytes: Buffer): Promise<void> {
     return this.bounded(what, key, async () => {
+      if (instead !== undefined) await this.client.hdel(instead.key, String(instead.field))
       const transaction = this.client.multi().hset(key, field, bytes)
       for (const each of keys) transaction.pexpire(each, ms)
       const replies = await transaction.exec()

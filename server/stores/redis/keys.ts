@@ -1,6 +1,17 @@
 /** All keys of a session share a hash tag, and so a slot. Values each go where their own name leads. */
 const PREFIX = 'stepd'
 
+/** Chunks of a body in one key, 63.5 MiB: larger keys are slow to move between the nodes of a cluster. */
+export const PER_PART = 128
+/** The part that has a chunk. */
+export const partOf = (chunk: number): number => Math.floor(chunk / PER_PART)
+
+/** Where a chunk is: a field of a hash. */
+export interface Field {
+  readonly key: string
+  readonly field: number
+}
+
 export const headKey = (key: string): string => `{${PREFIX}:${key}}:head`
 const logKey = (key: string): string => `{${PREFIX}:${key}}:log`
 export const bodyKey = (key: string, name: string, part: number): string =>

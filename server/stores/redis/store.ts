@@ -2,14 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { expectFormat, FORMAT } from '../codec.ts'
 import type { StoreOptions } from '../options.ts'
 import { chunksOf } from '../pieces.ts'
-import {
-  type Appended,
-  type NewEntry,
-  type NewSnapshot,
-  type Store,
-  type StoredSession,
-  StoreUnavailable,
-} from '../store.ts'
+import type { Appended, NewEntry, NewSnapshot, Store, StoredSession } from '../store.ts'
 import { Arrival } from './arrival.ts'
 import { Bodies, CHUNK, inlined, type Sent } from './bodies.ts'
 import { Caller } from './caller.ts'
@@ -21,9 +14,7 @@ import { refuseEviction } from './policy.ts'
 import { Reader } from './reader.ts'
 import { appendedOf, headIn, list, sessionOf, text } from './replies.ts'
 import { scan } from './scan.ts'
-
-/** References that one call trims: some 0.5 ms in which Redis does nothing else. */
-const TRIMMED = 64
+import { Trimming } from './trimming.ts'
 
 /**
  * One master, also one that sentinels name, or a cluster of masters. Their clock counts; what is acknowledged is kept
@@ -32,6 +23,7 @@ const TRIMMED = 64
 class RedisStore implements Store {
   readonly name = 'redis'
   readonly #caller: Caller
+  readonly #trimming: Trimming
   readonly #bodies: Bodies
   readonly #reader: Reader
   readonly #closings: Closings
@@ -39,7 +31,8 @@ class RedisStore implements Store {
 
   constructor(caller: Caller) {
     this.#caller = caller
-    this.#bodies = new Bodies(caller)
+    this.#trimming = new Trimming(caller)
+    this.#bodies = new Bodies(caller, this.#trimming)
     this.#reader = new Reader(caller, this.#bodies)
     this.#closings = new Closings(caller.client)
   }
@@ -99,7 +92,7 @@ class RedisStore implements Store {
     }
     if (appended.status !== 'appended') return appended
     this.#heads.read(key, headIn(reply))
-    if (entry.restores !== undefined) await this.#trim(key)
+    if (entry.restores !== undefined) await this.#trimming.trim(key)
     return appended
   }
 
@@ -139,19 +132,8 @@ class RedisStore implements Store {
     }
     if (status !== 'put') return false
     this.#heads.read(key, headIn(reply))
-    await this.#trim(key)
+    await this.#trimming.trim(key)
     return true
-  }
-
-  /** Remove what a snapshot stands for, some at a time. What is left where that fails goes with the next snapshot. */
-  async #trim(key: string): Promise<void> {
-    try {
-      while (
-        Number(await this.#caller.script(`trim session "${key}"`, 'trim', sessionKeys(key), [TRIMMED])) > 0
-      );
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-    }
   }
 
   async getValue(key: string) {
@@ -180,6 +162,7 @@ class RedisStore implements Store {
   }
 
   async close() {
+    await this.#trimming.close()
     this.#closings.close()
     this.#bodies.close()
     this.#caller.close()

@@ -6,7 +6,7 @@ import type { Entry, Head, NewEntry, Page, Snapshot, Store } from '../../../serv
 /** One medium, empty at first: opened as often as a test likes, and looked into from beside the store. */
 export interface Medium {
   readonly open: () => Promise<Store>
-  /** All keys that the medium holds, by its own account; none where nobody can look into it. */
+  /** All keys that the medium holds to stay, by its own account; none where nobody can look into it. */
   readonly kept?: () => Promise<readonly string[]>
   /** Whether another store on the same medium sees the same. */
   readonly shared: boolean

@@ -2,6 +2,7 @@ import type { Table } from '../bench/report.ts'
 import type { Results } from '../bench/rounds.ts'
 import type { LinePlot } from '../report/report.ts'
 import type { Outcome } from '../scenario.ts'
+import { bareMost } from './bare.ts'
 import { type Case, nameOf } from './race.ts'
 
 /** What Redis writes to disk, for all who are compared. */
@@ -37,7 +38,7 @@ export function outcomeOf({ raced, disk, tables, notes }: Found): Outcome {
         'Before anything is measured, updates of all are compared with those of stepd; who computes something else is not a contender.',
         ...notes,
       ],
-      tables: [raceTable(raced), ...tables],
+      tables: [raceTable(raced), bareTable(raced), ...tables],
       plots: [plotOf(raced)],
     },
     figures: figuresOf(raced),
@@ -61,6 +62,32 @@ function raceTable(raced: readonly Raced[]): Table {
     notes: [
       'stepd/…: the median of the ratios within a round, of stepd on Redis.',
       ...raced.map(({ at, settings }) => `${nameOf(at)}: ${settings.join('; ')}.`),
+    ],
+  }
+}
+
+/** How far any server with Fastify could get. */
+function bareTable(raced: readonly Raced[]): Table {
+  const rows = raced
+    .filter(({ at }) => at.n <= bareMost)
+    .flatMap(({ at, results }) =>
+      ['bare', 'bare, on Redis'].map((route) => [
+        ...[route, at.n, at.connections, 1000 / results.median(route)],
+        ...['stepd', ...rivals].map((name) => results.ratio(name, route)),
+      ]),
+    )
+  return {
+    title: 'Routes of Fastify that do nothing',
+    columns: [
+      'route',
+      'parameters',
+      'connections',
+      'a second',
+      ...['stepd', ...rivals].map((name) => `route/${name}`),
+    ],
+    rows,
+    notes: [
+      'They decode the same bodies and encode the same answers, and compute and check nothing; on Redis what came is SET by ioredis before it is answered.',
     ],
   }
 }

@@ -5,6 +5,7 @@ import type { Result } from '../run.ts'
 import type { Outcome } from '../scenario.ts'
 import { pytorch, typescript } from './afternoon.ts'
 import { updatesOf } from './agree.ts'
+import { bareMost, startBare } from './bare.ts'
 import { flowerAgrees, flowerContender } from './flower.ts'
 import { type Disk, outcomeOf, type Raced } from './outcome.ts'
 import type { Peer } from './peer.ts'
@@ -68,6 +69,8 @@ export async function peers({ rounds, cases, disk, say }: PeerSettings): Promise
       const open = [
         () => contender('stepd', at, startStepd(ours.url)),
         () => contender('stepd, memory', at, startStepd('memory:')),
+        ...(at.n > bareMost ? [] : [() => contender('bare', at, startBare())]),
+        ...(at.n > bareMost ? [] : [() => contender('bare, on Redis', at, startBare(ours.url))]),
         ...chosen.map((one) => () => contender(one.name, at, one.setting.start(one.redis.url))),
         ...(flower.here && at.connections === 1 ? [() => flowerContender(at.n, at.time)] : []),
       ]

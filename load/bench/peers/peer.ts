@@ -15,8 +15,9 @@ export class Peer {
     this.#child = child
   }
 
-  static async start(name: 'echo' | 'bare'): Promise<Peer> {
-    const child = spawn(process.execPath, [program, name], { stdio: ['ignore', 'pipe', 'inherit'] })
+  /** @param redis where `kept` keeps what it was sent */
+  static async start(name: 'echo' | 'bare' | 'kept', redis = ''): Promise<Peer> {
+    const child = spawn(process.execPath, [program, name, redis], { stdio: ['ignore', 'pipe', 'inherit'] })
     for await (const line of createInterface({ input: child.stdout })) return new Peer(Number(line), child)
     throw new Error(`The peer ${name} did not start`)
   }

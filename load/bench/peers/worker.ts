@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { fastify } from 'fastify'
+import { Redis } from 'ioredis'
 import { Packr } from 'msgpackr'
 
 /** Servers that do no more than move bytes, in a process of their own: what is measured beside them does more. */
@@ -23,22 +24,30 @@ const peers = {
     return typeof address === 'object' && address !== null ? address.port : 0
   },
   /** A route of Fastify that decodes msgpack, and answers with the same tensors. */
-  async bare(): Promise<number> {
-    const packr = new Packr({ useRecords: false })
-    const app = fastify()
-    app.addContentTypeParser('application/msgpack', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
-      packr.unpack(body),
-    )
-    app.post('/', async (request, response) => {
-      const { grads } = request.body as { readonly grads: Uint8Array }
-      return response
-        .type('application/msgpack')
-        .send(packr.pack({ step: 1, replayed: false, counted: true, updates: grads }))
-    })
-    return Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port)
+  bare: () => route(async () => {}),
+  /** The same, whose tensors are in Redis before they are answered: over what they were. */
+  async kept(url: string): Promise<number> {
+    const redis = new Redis(url)
+    return route((grads) => redis.set('kept', Buffer.from(grads.buffer, grads.byteOffset, grads.length)))
   },
 } as const
 
-const name = process.argv[2]
-if (name !== 'echo' && name !== 'bare') throw new Error(`There is no peer ${name}`)
-process.stdout.write(`${await peers[name]()}\n`)
+async function route(keep: (grads: Uint8Array) => Promise<unknown>): Promise<number> {
+  const packr = new Packr({ useRecords: false })
+  const app = fastify()
+  app.addContentTypeParser('application/msgpack', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
+    packr.unpack(body),
+  )
+  app.post('/', async (request, response) => {
+    const { grads } = request.body as { readonly grads: Uint8Array }
+    await keep(grads)
+    return response
+      .type('application/msgpack')
+      .send(packr.pack({ step: 1, replayed: false, counted: true, updates: grads }))
+  })
+  return Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port)
+}
+
+const [name, url = ''] = process.argv.slice(2)
+if (name !== 'echo' && name !== 'bare' && name !== 'kept') throw new Error(`There is no peer ${name}`)
+process.stdout.write(`${await peers[name](url)}\n`)

@@ -2,13 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
-import { entryCall } from '../../server/stores/redis/calls.ts'
-import { newBodyKeys, stagedKey } from '../../server/stores/redis/keys.ts'
-import { scripts } from '../../server/stores/redis/scripts.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { ask } from '../redis.ts'
 import { entriesOf, newId } from './conformance/fixture.ts'
-import { create, entry, keysOf, none, withRedis } from './setup.ts'
+import { create, entry, none, withRedis } from './setup.ts'
 
 describe('store: redis, the next step of a session that is where it was left', () => {
   it('is taken by one compare, and looked at by all rules where that fails', () =>
@@ -50,44 +47,6 @@ describe('store: redis, the next step of a session that is where it was left', (
       const again = await create(one)
       assert.equal((await one.append('a', entry(again, none, 0))).status, 'appended')
       await append(one, 1, 'missing')
-      await one.close()
-      await other.close()
-    }))
-
-  it('may have a body that goes before it, of which nothing is left behind', () =>
-    withRedis({}, async (server) => {
-      const [one, other] = [await openStore(server.url), await openStore(server.url)]
-      const incarnation = await create(one)
-      const body = (byte: number) => Buffer.alloc(100_000, byte)
-      const append = async (store: Store, byte: number, after: number) => {
-        const { status } = await store.append('a', entry(incarnation, body(byte), after))
-        assert.ok(!(await keysOf(server)).some((key) => key.includes('}:s:')))
-        return status
-      }
-      // By all rules, by one compare, by a wrong guess, and refused.
-      assert.equal(await append(one, 1, 0), 'appended')
-      assert.equal(await append(one, 2, 1), 'appended')
-      assert.equal(await append(other, 3, 2), 'appended')
-      assert.equal(await append(one, 4, 3), 'appended')
-      assert.equal(await append(one, 5, 3), 'refused')
-      const entries = await entriesOf(one, 'a', 0)
-      assert.deepEqual(
-        entries.map((read) => read.body),
-        [1, 2, 3, 4].map((byte) => new Uint8Array(body(byte))),
-      )
-      const client = server.client()
-      for (const key of await keysOf(server)) assert.ok((await client.pttl(key)) > 50_000, key)
-      // What did not come is not taken.
-      const lost = entry(incarnation, body(6))
-      const keys = newBodyKeys('a', lost.id, stagedKey('a', lost.id, 0))
-      const head = String(await client.get('{stepd:a}:head'))
-      const lasts = Date.now() + 60_000
-      const follows = [head, head, 'reference', lasts, 60_000, '']
-      const { source } = scripts.append
-      const call = entryCall(lost, { parts: 0 })
-      assert.deepEqual(await client.eval(source, keys.length, ...keys, ...call, ...follows), ['unsent'])
-      assert.equal((await one.get('a'))?.head.seq, 4)
-      client.disconnect()
       await one.close()
       await other.close()
     }))

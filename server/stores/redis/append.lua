@@ -2,7 +2,6 @@
 -- what restores.
 --
 -- KEYS[1]  head              KEYS[2]  log               KEYS[3]  part 0 of the body to be
--- KEYS[4]  that part where it is one string that was sent ahead
 -- ARGV[1]  incarnation, id, step that the session must be at, furthest step for it to be at, whether the entry makes a
 --          step (1 or 0), and the digest of that: with a space between two, and - for any step
 -- ARGV[2]  empty, or JSON. How the entry is one of several:
@@ -11,9 +10,9 @@
 --            once       member that it is from, its `number`, and `most`: members at most
 --            restore    step that it puts the session at
 --          and of a body that was sent ahead:
---            parts      how many there are of it, of up to `per_part` of its `chunks` each; and its `size`. Of a string 0
+--            parts      how many there are of it, of up to `per_part` of its `chunks` each; and its `size`
 -- ARGV[3]… what `follow.lua` is given, which comes before all of this; or nothing
--- The last is the body with its meta; of one that was sent ahead in parts its meta, and of a string nothing.
+-- The last is the body with its meta; of one that was sent ahead, its meta.
 -- Result   'appended', head as it is now or empty where it was taken before, previous, position
 --          'refused', seq and digest of what the member gave before (or both false), position
 --          'crowded', position

@@ -2,7 +2,7 @@ import { Gate, into } from '../../turns.ts'
 import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import { Bulk } from './bulk.ts'
-import type { Before, Caller } from './caller.ts'
+import type { Caller } from './caller.ts'
 import { bodyKey, PER_PART, partOf, sessionKeys, stagedKey } from './keys.ts'
 import { list, number } from './replies.ts'
 import type { Trimming } from './trimming.ts'
@@ -12,13 +12,8 @@ import type { Trimming } from './trimming.ts'
  * into 512 KiB of its allocator, where a byte more takes 640.
  */
 export const CHUNK = 508 * 1024
-/** Up to here a body is one string. */
-const WHOLE = 256 * 1024
-/**
- * Up to here it travels within the call that takes it, and else right before that: from here on Redis keeps an argument
- * as it came, and a script copies it twice. Of 128 KiB that is a third of the time that Redis takes.
- */
-const INLINE = 32 * 1024
+/** Up to here a body travels within the call that takes it. */
+const INLINE = 256 * 1024
 /** Chunks on their way at a time, in and out, all sessions together: some 4 MiB ahead of any small call. */
 const IN_FLIGHT = 8
 /** How long a chunk may wait for those before it. */
@@ -28,12 +23,8 @@ const STAGED_MS = 90_000
 
 const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-type Pieces = readonly Uint8Array[]
-
-/** A body that was sent ahead, as the scripts are told of it: of no parts where it is one string. */
-export type Sent = { readonly parts: 0 } | Parts
-
-interface Parts {
+/** A body that was sent ahead, as the scripts are told of it. */
+export interface Sent {
   readonly parts: number
   readonly per_part: number
   readonly chunks: number
@@ -54,33 +45,16 @@ export interface Kept {
   readonly first: Buffer | undefined
 }
 
-/** A small body with its meta, the pieces of one string; undefined where it is to be sent in parts. */
+/** A small body with its meta, the pieces of one string; undefined where it is to be sent ahead. */
 export const inlined = (
   meta: Uint8Array,
   pieces: readonly Uint8Array[],
 ): readonly Uint8Array[] | undefined => {
-  if (sizeOf(pieces) > WHOLE) return undefined
+  if (sizeOf(pieces) > INLINE) return undefined
   const head = Buffer.allocUnsafe(4 + meta.length)
   head.writeUInt32LE(meta.length)
   head.set(meta, 4)
   return [head, ...pieces]
-}
-
-/** How a small body goes with the call that takes it. */
-interface Carried {
-  /** What is in the call. */
-  readonly bytes: Pieces
-  /** What goes right before it, and what the call says of that. */
-  readonly before?: Before
-  readonly sent?: Sent
-}
-
-/** A small body with its meta, within a call or right before it; undefined where it is to be sent in parts. */
-export const carried = (key: string, name: string, meta: Uint8Array, pieces: Pieces): Carried | undefined => {
-  const bytes = inlined(meta, pieces)
-  if (bytes === undefined || sizeOf(bytes) <= INLINE) return bytes && { bytes }
-  const before = { key: stagedKey(key, name, 0), ms: STAGED_MS, bytes }
-  return { bytes: [], before, sent: { parts: 0 } }
 }
 
 /** What `inlined` made. */
@@ -89,6 +63,8 @@ const unfolded = (bytes: Buffer): Kept => {
   const first = bytes.subarray(start)
   return { meta: bytes.subarray(4, start), size: first.length, chunks: first.length === 0 ? 0 : 1, first }
 }
+
+type Pieces = readonly Uint8Array[]
 
 export class Bodies {
   readonly #caller: Caller

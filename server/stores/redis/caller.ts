@@ -21,13 +21,6 @@ const PAUSE_MS = 30
 /** How long replicas may take to confirm a write. */
 const CONFIRM_MS = 1000
 
-/** A string that is set before a call, in the same write. */
-export interface Before {
-  readonly key: string
-  readonly ms: number
-  readonly bytes: Pieces
-}
-
 /** Whether there is no time left, and what came of the latest attempt. */
 interface Trial {
   over: boolean
@@ -127,24 +120,8 @@ export class Caller {
   }
 
   /** As `script`, and as `commit`. */
-  commitScript(
-    what: string,
-    name: Script,
-    keys: readonly string[],
-    args: Arguments = [],
-    bytes?: Pieces,
-    before?: Before,
-  ) {
-    const run = (call: Call) => this.#confirmed(what, call, bytes)
-    if (before === undefined) return this.#script(what, name, keys, args, run)
-    return this.#script(what, name, keys, args, async (call) => {
-      const set = this.#send(['psetex', before.key, before.ms], before.bytes)
-      // Where both fail, what the script says is told.
-      set.catch(() => undefined)
-      const reply = await run(call)
-      await set
-      return reply
-    })
+  commitScript(what: string, name: Script, keys: readonly string[], args: Arguments = [], bytes?: Pieces) {
+    return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call, bytes))
   }
 
   /** As `Bulk.hset`. */

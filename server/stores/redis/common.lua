@@ -9,9 +9,10 @@
 --   …:old             list of references that a snapshot stands for, to be trimmed
 --   …:last            hash: member → `<seq> <digest>` of its last entry, beside rounds
 --   …:taken           hash: id → reference of the latest of the entries before that, and seq → id, for a minute
---   …:b:<name>:<part> bytes of an entry or a snapshot. What is small is one string, part 0, of no parts: length of meta in 4 bytes, little-endian, meta, body. Else a hash, its fields the chunks
+--   …:b:<name>:<part> bytes of an entry or a snapshot. What came with the call that took it is one string, part 0, of no
+--                     parts: length of meta in 4 bytes, little-endian, meta, body. Else a hash, its fields the chunks
 --                     0, 1, …; part 0 also has `meta`, `size` and `chunks`
---   …:s:<name>:<part> such a string or hash that was sent ahead of the call; it expires by itself
+--   …:s:<name>:<part> such a hash while it is being sent; it expires by itself
 -- The reference of an entry is `<name>:<parts>:<seq>:<step>:<previous>:<digest>`, its name the entry's id; that of a
 -- snapshot is `<name>:<parts>:<seq>:<id>`.
 
@@ -213,16 +214,13 @@ end
 
 -- Remove what was sent under `name` and is not taken.
 local function drop(name, parts)
-  for part = 0, math.max(1, parts) - 1 do
+  for part = 0, parts - 1 do
     redis.call('UNLINK', TAG .. 's:' .. name .. ':' .. part)
   end
 end
 
--- Whether all that was sent of a body is there.
+-- Whether all chunks that were sent of a body are there.
 local function complete(name, sent)
-  if sent.parts == 0 then
-    return redis.call('EXISTS', TAG .. 's:' .. name .. ':0') == 1
-  end
   for part = 0, sent.parts - 1 do
     local expected = math.min(sent.per_part, sent.chunks - part * sent.per_part)
     if redis.call('HLEN', TAG .. 's:' .. name .. ':' .. part) ~= expected then
@@ -239,12 +237,10 @@ local function place(head, name, sent, bytes)
     redis.call('SET', first, bytes, 'PXAT', lasting(head))
     return
   end
-  for part = 0, math.max(1, sent.parts) - 1 do
+  for part = 0, sent.parts - 1 do
     redis.call('RENAME', TAG .. 's:' .. name .. ':' .. part, TAG .. 'b:' .. name .. ':' .. part)
   end
-  if sent.parts > 0 then
-    redis.call('HSET', first, 'meta', bytes, 'size', sent.size, 'chunks', sent.chunks)
-  end
+  redis.call('HSET', first, 'meta', bytes, 'size', sent.size, 'chunks', sent.chunks)
   for _, key in ipairs(parts_of(name .. ':' .. sent.parts)) do
     redis.call('PEXPIREAT', key, lasting(head))
   end

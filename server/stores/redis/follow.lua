@@ -4,18 +4,13 @@
 --
 -- ARGV[3]  the head as it is to be now        ARGV[4]  the head as it will be
 -- ARGV[5]  reference of the entry             ARGV[6]  when what is not the head expires
--- ARGV[7]  ttl in ms                          ARGV[8]  the body with its meta, where it was not sent ahead
+-- ARGV[7]  ttl in ms                          ARGV[8]  the body with its meta
 -- Result   1
 
-if ARGV[8] and redis.pcall('GET', KEYS[1]) == ARGV[3] and (not KEYS[4] or redis.call('EXISTS', KEYS[4]) == 1) then
+if ARGV[8] and redis.pcall('GET', KEYS[1]) == ARGV[3] then
   local seconds = redis.call('TIME')[1]
   if (seconds + 1) * 1000 + ARGV[7] <= ARGV[6] + 0 then
-    if KEYS[4] then
-      redis.call('RENAME', KEYS[4], KEYS[3])
-      redis.call('PEXPIREAT', KEYS[3], ARGV[6])
-    else
-      redis.call('SET', KEYS[3], ARGV[8], 'PXAT', ARGV[6])
-    end
+    redis.call('SET', KEYS[3], ARGV[8], 'PXAT', ARGV[6])
     if redis.call('RPUSH', KEYS[2], ARGV[5]) == 1 then
       redis.call('PEXPIREAT', KEYS[2], ARGV[6])
     end

@@ -29,14 +29,10 @@ export const recordKeys = (key: string): readonly string[] => [
   ...sessionKeys(key),
   `{${PREFIX}:${key}}:record`,
 ]
-/**
- * With the key that it is to make, which is on no node yet: nothing is written into a slot that is being moved. And with the
- * one that it is made of, if any.
- */
-export const newBodyKeys = (key: string, name: string, staged?: string): readonly string[] => [
+/** With the key that it is to make, which is on no node yet: nothing is written into a slot that is being moved. */
+export const newBodyKeys = (key: string, name: string): readonly string[] => [
   ...sessionKeys(key),
   bodyKey(key, name, 0),
-  ...(staged === undefined ? [] : [staged]),
 ]
 
 /** Where `append.lua` tells of a closed round: the head of its session. */

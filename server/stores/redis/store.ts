@@ -4,7 +4,7 @@ import type { StoreOptions } from '../options.ts'
 import { chunksOf } from '../pieces.ts'
 import type { Appended, NewEntry, NewSnapshot, Store, StoredSession } from '../store.ts'
 import { Arrival } from './arrival.ts'
-import { Bodies, CHUNK, carried, inlined, type Sent } from './bodies.ts'
+import { Bodies, CHUNK, inlined, type Sent } from './bodies.ts'
 import { Caller } from './caller.ts'
 import { entryCall, snapshotCall } from './calls.ts'
 import { Closings } from './closings.ts'
@@ -70,13 +70,12 @@ class RedisStore implements Store {
     const { id, meta, body, arriving } = entry
     const what = `append to session "${key}"`
     const ahead = arriving instanceof Arrival ? arriving.sent : undefined
-    const small = ahead === undefined ? carried(key, id, meta, body) : undefined
-    const sent = ahead ?? (small === undefined ? await this.#send(what, key, id, body) : small.sent)
-    const followed = small && this.#heads.follow(key, entry)
+    const small = ahead === undefined ? inlined(meta, body) : undefined
+    const sent = ahead ?? (small === undefined ? await this.#send(what, key, id, body) : undefined)
+    const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
     const args = [...entryCall(entry, sent), ...(followed?.args ?? [])]
-    const keys = newBodyKeys(key, id, small?.before?.key)
-    const bytes = small?.bytes ?? [meta]
-    const reply = await this.#caller.commitScript(what, 'append', keys, args, bytes, small?.before)
+    const keys = newBodyKeys(key, id)
+    const reply = await this.#caller.commitScript(what, 'append', keys, args, small ?? [meta])
     if (followed !== undefined && reply === 1) {
       this.#heads.note(key, followed.next)
       return followed.appended

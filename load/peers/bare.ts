@@ -5,8 +5,8 @@ import type { Peer } from './peer.ts'
 export const bareMost = 2 ** 15
 
 /**
- * A route of Fastify that only decodes and encodes what a step has: no server with Fastify is faster. With Redis it sets the
- * gradients there in between: nor is any that is to keep what it answered.
+ * A route of Fastify as one writes it by default, that only decodes and encodes what a step has. With Redis it sets the
+ * gradients there in between.
  */
 export async function startBare(redis?: string): Promise<Peer> {
   const server = await (redis === undefined ? Server.start('bare') : Server.start('kept', redis))

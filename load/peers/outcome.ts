@@ -66,7 +66,7 @@ function raceTable(raced: readonly Raced[]): Table {
   }
 }
 
-/** How far any server with Fastify could get. */
+/** About how far a server with Fastify could get. */
 function bareTable(raced: readonly Raced[]): Table {
   const rows = raced
     .filter(({ at }) => at.n <= bareMost)
@@ -87,7 +87,7 @@ function bareTable(raced: readonly Raced[]): Table {
     ],
     rows,
     notes: [
-      'They decode the same bodies and encode the same answers, and compute and check nothing; on Redis what came is SET by ioredis before it is answered.',
+      'As one writes them by default: they decode the same bodies and encode the same answers, and compute and check nothing. On Redis what came is SET by ioredis before it is answered.',
     ],
   }
 }

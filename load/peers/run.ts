@@ -58,7 +58,7 @@ export async function peers({ rounds, cases, disk, say }: PeerSettings): Promise
       tuned.push(await tune(rival, cases, await redis(), wanted, say))
     say('Flower: its updates')
     const flower = await tryFlower()
-    const ours = await redis()
+    const [ours, beside] = [await redis(), await redis()]
     const raced: Raced[] = []
     for (const at of cases) {
       say(nameOf(at))
@@ -70,7 +70,7 @@ export async function peers({ rounds, cases, disk, say }: PeerSettings): Promise
         () => contender('stepd', at, startStepd(ours.url)),
         () => contender('stepd, memory', at, startStepd('memory:')),
         ...(at.n > bareMost ? [] : [() => contender('bare', at, startBare())]),
-        ...(at.n > bareMost ? [] : [() => contender('bare, on Redis', at, startBare(ours.url))]),
+        ...(at.n > bareMost ? [] : [() => contender('bare, on Redis', at, startBare(beside.url))]),
         ...chosen.map((one) => () => contender(one.name, at, one.setting.start(one.redis.url))),
         ...(flower.here && at.connections === 1 ? [() => flowerContender(at.n, at.time)] : []),
       ]

@@ -12,12 +12,12 @@ import { create, entry, keysOf, none, withRedis } from './setup.ts'
 /** So many chunks, all of one byte. */
 const chunks = (count: number, byte: number) => Buffer.alloc(count * CHUNK, byte)
 
-/** Chunks that are there of bodies with these names. */
+/** Chunks that are there of bodies with these names, or of all. */
 const left = async (server: RedisServer, ...names: readonly string[]) => {
   const client = server.client()
   let count = 0
   for (const key of await keysOf(server))
-    if (names.some((name) => key.includes(`:b:${name}:`)))
+    if (key.includes(':b:') && names.some((name) => key.includes(name)))
       count += (await client.hkeys(key)).filter((field) => /^\d+$/.test(field)).length
   client.disconnect()
   return count
@@ -111,7 +111,6 @@ describe('store: redis, large bodies that a snapshot stands for', () => {
       const body = [chunks(1, 6)]
       assert.ok(await other.putSnapshot('a', { incarnation, seq: 4, id: next.id, meta: none, body }))
       for (const one of [store, other]) await one.append('a', entry(incarnation, chunks(3, 7)))
-      assert.ok((await left(server, ...names)) <= 3)
       assert.ok(chunks(1, 6).equals((await snapshotOf(store, 'a'))?.body ?? none))
       assert.equal((await entriesOf(store, 'a', 4)).length, 2)
       // A client that did not hear of it sends again an entry that is half gone.
@@ -121,13 +120,44 @@ describe('store: redis, large bodies that a snapshot stands for', () => {
       await other.close()
     }))
 
-  it('go when the store is closed', () =>
+  it('expire where nobody removes them', () =>
     withSnapshot(async ({ server, store, names, kept }) => {
       await kept()
       await store.close()
-      assert.equal(await left(server, ...names), 0)
-      assert.equal(await ask(server, 'EXISTS', '{stepd:a}:old'), 0)
+      const client = server.client()
+      await checkLeftovers(client, ['a'])
+      const there = (await keysOf(server)).filter((key) => names.some((name) => key.includes(name)))
+      assert.equal(there.length, 2)
+      for (const key of there) {
+        const ms = await client.pttl(key)
+        assert.ok(ms > 0 && ms <= 120_000, `${key} has ${ms} ms left`)
+      }
+      client.disconnect()
     }))
+
+  it('are no more than one generation, whoever sends and whoever makes snapshots', async () => {
+    for (const sender of [() => 0, () => 1, (k: number) => k % 2, (k: number) => (k % 3) % 2])
+      await withRedis({}, async (server) => {
+        const stores = [await openStore(server.url), await openStore(server.url)] as const
+        const incarnation = await create(stores[0])
+        let sent = 0
+        for (let cycle = 1; cycle <= 12; cycle++) {
+          let id = ''
+          for (let k = 0; k < 4; k++) {
+            const next = entry(incarnation, chunks(1, k))
+            await stores[sender(sent++) === 0 ? 0 : 1].append('a', next)
+            id = next.id
+          }
+          // A snapshot of two chunks, by the first of them.
+          const made = { incarnation, seq: 4 * cycle, id, meta: none, body: [chunks(2, 5)] }
+          assert.ok(await stores[0].putSnapshot('a', made))
+          // It, and at most as much as came in a cycle, and one body.
+          const there = await left(server, ':')
+          assert.ok(there <= 2 + 6 + 2, `${there} chunks after ${cycle} snapshots`)
+        }
+        for (const store of stores) await store.close()
+      })
+  })
 
   it('go after a minute in which nothing was sent', () => {
     mock.timers.enable({ apis: ['setTimeout'] })

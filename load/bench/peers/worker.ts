@@ -27,6 +27,7 @@ const peers = {
   bare: () => route(async () => {}),
   /** The same, whose tensors are in Redis before they are answered: over what they were. */
   async kept(url: string): Promise<number> {
+    if (url === '') throw new Error('The peer kept is to be told of a Redis')
     const redis = new Redis(url)
     return route((grads) => redis.set('kept', Buffer.from(grads.buffer, grads.byteOffset, grads.length)))
   },

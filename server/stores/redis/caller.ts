@@ -127,7 +127,8 @@ export class Caller {
   /** As `Bulk.hset`. */
   put(what: string, { key, field, keys, ms, instead }: Staged, bytes: Buffer): Promise<void> {
     return this.bounded(what, key, async () => {
-      if (instead !== undefined) await this.client.hdel(instead.key, String(instead.field))
+      // Not waited for: it goes over the same connection.
+      if (instead !== undefined) this.client.hdel(instead.key, String(instead.field)).catch(() => undefined)
       const transaction = this.client.multi().hset(key, field, bytes)
       for (const each of keys) transaction.pexpire(each, ms)
       const replies = await transaction.exec()

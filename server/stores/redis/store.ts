@@ -162,7 +162,7 @@ class RedisStore implements Store {
   }
 
   async close() {
-    await this.#trimming.close()
+    this.#trimming.close()
     this.#closings.close()
     this.#bodies.close()
     this.#caller.close()

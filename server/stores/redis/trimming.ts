@@ -7,6 +7,8 @@ import { list, number, text } from './replies.ts'
 const TRIMMED = 64
 /** How long what is large is left for chunks that are yet to be sent. */
 const LEFT_MS = 60_000
+/** Beyond so many sessions it is forgotten what was sent of any. */
+const MOST = 10_000
 
 interface Left {
   /** How many chunks are left of a body, by its name: the first so many. */
@@ -18,11 +20,14 @@ interface Left {
  * Removes what snapshots stand for: small bodies at once, and of large ones a chunk whenever one is sent, which then lies
  * where that was. The entries until the next snapshot, and that, are as much as they are. Were all of them removed at once,
  * Redis's allocator would give their memory back to the system, and have it made anew page by page for what comes then:
- * for large steps two thirds of the time that Redis took.
+ * for large steps two thirds of the time that Redis took. As much is left as this server sent since it trimmed last, so
+ * that it stays one generation, whoever else sends.
  */
 export class Trimming {
   readonly #caller: Caller
   readonly #left = new Map<string, Left>()
+  /** Chunks that were sent of a session since it was trimmed. */
+  readonly #sent = new Map<string, number>()
 
   constructor(caller: Caller) {
     this.#caller = caller
@@ -30,13 +35,17 @@ export class Trimming {
 
   /** What is left where this fails goes with the next snapshot. */
   async trim(key: string): Promise<void> {
-    const [more, ...large] = await this.#call(key, ['leave'])
-    if (large.length > 0) this.#leave(key, large)
+    const room = this.#sent.get(key) ?? 0
+    this.#sent.delete(key)
+    const [more, ...large] = await this.#call(key, room)
+    this.#leave(key, large)
     if (number(more) > 0) await this.#rest(key)
   }
 
-  /** What is to go as a chunk is sent: the last of a body, so that a body without its first has none. */
+  /** What is to go as a chunk is sent: the last of a body. Of a chunk that is not sent after all, it goes with the rest. */
   next(key: string): Field | undefined {
+    if (this.#sent.size >= MOST && !this.#sent.has(key)) this.#sent.clear()
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1)
     const bodies = this.#left.get(key)?.bodies
     const [body] = bodies ?? []
     if (bodies === undefined || body === undefined) return undefined
@@ -48,41 +57,37 @@ export class Trimming {
     return { key: bodyKey(key, name, partOf(field)), field }
   }
 
-  /** What is left goes now, if Redis is there. */
-  async close(): Promise<void> {
-    const keys = this.#caller.client.status === 'ready' ? [...this.#left.keys()] : []
-    await Promise.all(keys.map((key) => this.#rest(key)))
+  /** What is left goes with the next snapshot, or expires. */
+  close(): void {
     for (const { timer } of this.#left.values()) clearTimeout(timer)
+    this.#left.clear()
   }
 
-  /** @param large name and chunks of each body that stays, also of those that were left before */
+  /** @param large name and chunks of each body that stays */
   #leave(key: string, large: readonly Reply[]): void {
-    const before = this.#left.get(key)
-    clearTimeout(before?.timer)
-    const bodies = before?.bodies ?? new Map<string, number>()
-    for (let i = 0; i < large.length; i += 2) {
-      const name = text(large[i])
-      if (!bodies.has(name)) bodies.set(name, number(large[i + 1]))
-    }
+    clearTimeout(this.#left.get(key)?.timer)
+    this.#left.delete(key)
+    if (large.length === 0) return
+    const bodies = new Map<string, number>()
+    for (let i = 0; i < large.length; i += 2) bodies.set(text(large[i]), number(large[i + 1]))
     this.#left.set(key, { bodies, timer: setTimeout(() => this.#end(key), LEFT_MS).unref() })
   }
 
   /** Not waited for, and where it fails the next snapshot sees to it. */
   #end(key: string): void {
+    this.#leave(key, [])
     this.#rest(key).catch(() => undefined)
   }
 
   async #rest(key: string): Promise<void> {
-    clearTimeout(this.#left.get(key)?.timer)
-    this.#left.delete(key)
-    while (number((await this.#call(key, []))[0]) > 0);
+    while (number((await this.#call(key, 0))[0]) > 0);
   }
 
   /** How many references are yet to be looked at, and the bodies that stay. */
-  async #call(key: string, args: readonly string[]): Promise<readonly Reply[]> {
+  async #call(key: string, room: number): Promise<readonly Reply[]> {
     const what = `trim session "${key}"`
     try {
-      return list(await this.#caller.script(what, 'trim', sessionKeys(key), [TRIMMED, ...args]))
+      return list(await this.#caller.script(what, 'trim', sessionKeys(key), [TRIMMED, room]))
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       return [0]

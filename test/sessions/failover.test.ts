@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TestApp } from '../app.ts'
 import { ask, type RedisServer } from '../redis.ts'
@@ -14,44 +14,47 @@ const cutOff = async (master: RedisServer) => {
 
 describe('a failover by sentinels', { timeout: 240_000, concurrency: true }, () => {
   describe('where steps wait for a replica', { concurrency: 1 }, () => {
-    let redis: Replicated
-    let app: TestApp
-    let trainer: Trainer
-    before(async () => {
-      // Of two, so that the one that takes over has a replica as well.
-      redis = await startReplicated(2)
-      app = await TestApp.start({ store: redis.url, redisWait: 1 })
-      trainer = await Trainer.open(app, 60)
-    })
-    after(async () => {
-      await app.close()
-      await redis.stop()
-    })
-
-    it('a step that no replica has is not acknowledged, and known when it is sent again', async () => {
-      await trainer.step()
-      await cutOff(redis.master)
-      assert.equal((await trainer.send()).status, 503)
-      await ask(redis.master, 'ACL', 'SETUSER', 'default', '+psync', '+sync')
-      const { step } = (await app.send('GET', trainer.path)).body
-      assert.equal(step, 2)
-      let answer = await trainer.send(2)
-      for (; answer.status === 503; answer = await trainer.send(2)) await sleep(50)
-      assert.equal(answer.body.replayed, true)
-    })
-
-    it('loses none that was acknowledged', async () => {
-      let killed: Promise<void> | undefined
-      while (trainer.next <= 60) {
-        if (trainer.next === 20) killed ??= redis.master.kill()
-        // A sentinel that is held up by other work on the machine does nothing for the next 30 s.
-        await trainer.step(120_000)
+    // Of two, so that the one that takes over has a replica as well. For each a pair that was never cut off: a replica that
+    // is refused in the middle of a handshake may stay behind for a minute, and sentinels may take that one.
+    const withReplicas = async (
+      run: (redis: Replicated, app: TestApp, trainer: Trainer) => Promise<void>,
+    ) => {
+      const redis = await startReplicated(2)
+      const app = await TestApp.start({ store: redis.url, redisWait: 1 })
+      try {
+        await run(redis, app, await Trainer.open(app, 60))
+      } finally {
+        await app.close()
+        await redis.stop()
       }
-      await killed
-      assert.equal((await app.send('GET', trainer.path)).body.step, 60)
-      const roles = redis.replicas.map(async (replica) => String(await ask(replica, 'ROLE')))
-      assert.equal((await Promise.all(roles)).filter((role) => role.startsWith('master')).length, 1)
-    })
+    }
+
+    it('a step that no replica has is not acknowledged, and known when it is sent again', () =>
+      withReplicas(async (redis, app, trainer) => {
+        await trainer.step()
+        await cutOff(redis.master)
+        assert.equal((await trainer.send()).status, 503)
+        await ask(redis.master, 'ACL', 'SETUSER', 'default', '+psync', '+sync')
+        const { step } = (await app.send('GET', trainer.path)).body
+        assert.equal(step, 2)
+        let answer = await trainer.send(2)
+        for (; answer.status === 503; answer = await trainer.send(2)) await sleep(50)
+        assert.equal(answer.body.replayed, true)
+      }))
+
+    it('loses none that was acknowledged', () =>
+      withReplicas(async (redis, app, trainer) => {
+        let killed: Promise<void> | undefined
+        while (trainer.next <= 60) {
+          if (trainer.next === 20) killed ??= redis.master.kill()
+          // A sentinel that is held up by other work on the machine does nothing for the next 30 s.
+          await trainer.step(120_000)
+        }
+        await killed
+        assert.equal((await app.send('GET', trainer.path)).body.step, 60)
+        const roles = redis.replicas.map(async (replica) => String(await ask(replica, 'ROLE')))
+        assert.equal((await Promise.all(roles)).filter((role) => role.startsWith('master')).length, 1)
+      }))
   })
 
   it('that loses a step says so by step_gap, where none waits for a replica', async () => {

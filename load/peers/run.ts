@@ -69,8 +69,12 @@ export async function peers({ rounds, cases, disk, say }: PeerSettings): Promise
       const open = [
         () => contender('stepd', at, startStepd(ours.url)),
         () => contender('stepd, memory', at, startStepd('memory:')),
-        ...(at.n > bareMost ? [] : [() => contender('bare', at, startBare())]),
-        ...(at.n > bareMost ? [] : [() => contender('bare, on Redis', at, startBare(beside.url))]),
+        ...(at.n > bareMost
+          ? []
+          : [
+              () => contender('bare', at, startBare()),
+              () => contender('bare, on Redis', at, startBare(beside.url)),
+            ]),
         ...chosen.map((one) => () => contender(one.name, at, one.setting.start(one.redis.url))),
         ...(flower.here && at.connections === 1 ? [() => flowerContender(at.n, at.time)] : []),
       ]

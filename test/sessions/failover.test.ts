@@ -14,8 +14,8 @@ const cutOff = async (master: RedisServer) => {
 
 describe('a failover by sentinels', { timeout: 240_000, concurrency: true }, () => {
   describe('where steps wait for a replica', { concurrency: 1 }, () => {
-    // Of two, so that the one that takes over has a replica as well. For each a pair that was never cut off: a replica that
-    // is refused in the middle of a handshake may stay behind for a minute, and sentinels may take that one.
+    // Of two, so that the one that takes over has a replica as well. Each test has its own: a replica that was cut off may
+    // stay behind for a minute, refused in the middle of a handshake, and sentinels may take that one.
     const withReplicas = async (
       run: (redis: Replicated, app: TestApp, trainer: Trainer) => Promise<void>,
     ) => {

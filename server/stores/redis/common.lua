@@ -6,7 +6,8 @@
 --   …:record          what it was made with
 --   …:log             list of references to entries, from the one after the snapshot on
 --   …:open, …:closed  hash: member → digest, of the open round and of that of step `closed`
---   …:old             list of references that a snapshot stands for, to be trimmed; large bodies may lack their last chunks
+--   …:old             list of references that a snapshot stands for, to be trimmed: large bodies may lack their last
+--                     chunks
 --   …:last            hash: member → `<seq> <digest>` of its last entry, beside rounds
 --   …:taken           hash: id → reference of the latest of the entries before that, and seq → id, for a minute
 --   …:b:<name>:<part> bytes of an entry or a snapshot. What came with the call that took it is one string, part 0, of no

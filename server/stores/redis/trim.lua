@@ -2,8 +2,8 @@
 --
 -- KEYS[1]  head          KEYS[2]  log
 -- ARGV[1]  how many at most
--- ARGV[2]  how many chunks of large bodies may stay, and one body beyond that: who asks removes them, the first of a body
---          last, and for whoever fails to they expire. None stay where there is more to remove than that
+-- ARGV[2]  how many chunks of large bodies may stay, to the end of the body that is the last of them: who asks removes
+--          them, the first of a body last, and if not they expire. None stay where one call does not trim all that there is
 -- Result   how many are left; then of each body that stays its name and its number of chunks
 
 local STAYS_MS = 120000

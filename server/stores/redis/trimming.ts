@@ -20,7 +20,7 @@ interface Left {
  * Removes what snapshots stand for: small bodies at once, and of large ones a chunk whenever one is sent, which then lies
  * where that was. The entries until the next snapshot, and that, are as much as they are. Were all of them removed at once,
  * Redis's allocator would give their memory back to the system, and have it made anew page by page for what comes then:
- * for large steps two thirds of the time that Redis took. As much is left as this server sent since it trimmed last, so
+ * for large steps more than half of the time that Redis took. As much is left as this server sent since it trimmed last, so
  * that it stays one generation, whoever else sends.
  */
 export class Trimming {

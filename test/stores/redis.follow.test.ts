@@ -5,7 +5,7 @@ import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { ask } from '../redis.ts'
 import { entriesOf, newId } from './conformance/fixture.ts'
-import { create, entry, none, withRedis } from './setup.ts'
+import { create, entry, keysOf, none, unavailable, withRedis } from './setup.ts'
 
 describe('store: redis, the next step of a session that is where it was left', () => {
   it('is taken by one compare, and looked at by all rules where that fails', () =>
@@ -47,6 +47,52 @@ describe('store: redis, the next step of a session that is where it was left', (
       const again = await create(one)
       assert.equal((await one.append('a', entry(again, none, 0))).status, 'appended')
       await append(one, 1, 'missing')
+      await one.close()
+      await other.close()
+    }))
+
+  it('has a long body that is set right before it, in one transaction, and leaves nothing else', () =>
+    withRedis({}, async (server) => {
+      const [one, other] = [await openStore(server.url), await openStore(server.url)]
+      const incarnation = await create(one)
+      const body = (byte: number) => Buffer.alloc(100_000, byte)
+      const renamed = async () => {
+        const stats = String(await ask(server, 'INFO', 'commandstats'))
+        return Number(/cmdstat_rename:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+      }
+      const append = async (store: Store, byte: number, after: number | undefined, carried: boolean) => {
+        const before = await renamed()
+        const { status } = await store.append('a', entry(incarnation, body(byte), after))
+        assert.equal((await renamed()) - before, carried ? 1 : 0)
+        assert.ok(!(await keysOf(server)).some((key) => key.includes('}:s:')))
+        return status
+      }
+      // Of the first nothing is known; the second finds that Redis lacks the script.
+      assert.equal(await append(one, 1, 0, false), 'appended')
+      assert.equal(await append(one, 2, 1, false), 'appended')
+      assert.equal(await append(one, 3, 2, true), 'appended')
+      // Another server takes one: the first one's guess is wrong, and it is refused, or by the rules it is not.
+      assert.equal(await append(other, 4, 3, false), 'appended')
+      assert.equal(await append(one, 5, 3, false), 'refused')
+      assert.equal(await append(one, 5, undefined, false), 'appended')
+      assert.equal(await append(one, 6, 5, true), 'appended')
+      const entries = await entriesOf(one, 'a', 0)
+      assert.deepEqual(
+        entries.map((read) => read.body),
+        [1, 2, 3, 4, 5, 6].map((byte) => new Uint8Array(body(byte))),
+      )
+      const client = server.client()
+      const [head] = (await keysOf(server)).filter((key) => key.endsWith(':head'))
+      const lasts = Number(String(await client.get(head ?? '')).split(' ')[4])
+      for (const key of (await keysOf(server)).filter((each) => each.includes('}:b:')))
+        assert.ok((await client.pexpiretime(key)) >= lasts, key)
+      // A Redis that is full says so, and it is the step that is refused, not what goes before it.
+      await client.config('SET', 'maxmemory', '1mb')
+      const full = one.append('a', entry(incarnation, body(7), 6))
+      await assert.rejects(full, unavailable(/append to session "a".*OOM/))
+      await client.config('SET', 'maxmemory', '0')
+      assert.equal(await append(one, 7, 6, true), 'appended')
+      client.disconnect()
       await one.close()
       await other.close()
     }))

@@ -22,10 +22,13 @@ it('an append whose answer was lost is not taken again, also when a snapshot sta
       incarnation,
       advance: { digest: `digest ${size}` },
     })
-    // The second is sent by one that knows where the session is, and of the third the body is sent ahead.
+    // Those with a short answer are sent by one that knows where the session is, the long one in a transaction; of the last
+    // the body is sent ahead.
     for (const [size, answered] of [
       [10, 'appended'],
       [11, ':1\r\n'],
+      [99_999, ':1\r\n'],
+      [100_000, '*2\r\n+OK\r\n:1\r\n'],
       [1 << 20, 'appended'],
     ] as const) {
       if (answered !== 'appended') await far.append('a', entry(1))

@@ -2,8 +2,9 @@ import { Gate, into } from '../../turns.ts'
 import { chunksOf, joined, sizeOf } from '../pieces.ts'
 import { StateLost } from '../store.ts'
 import { Bulk } from './bulk.ts'
-import type { Caller } from './caller.ts'
-import { bodyKey, PER_PART, partOf, sessionKeys, stagedKey } from './keys.ts'
+import type { Caller, Carried } from './caller.ts'
+import type { Followed } from './heads.ts'
+import { bodyKey, newBodyKeys, PER_PART, partOf, sessionKeys, stagedKey } from './keys.ts'
 import { list, number } from './replies.ts'
 import type { Trimming } from './trimming.ts'
 
@@ -14,6 +15,8 @@ import type { Trimming } from './trimming.ts'
 export const CHUNK = 508 * 1024
 /** Up to here a body travels within the call that takes it. */
 const INLINE = 256 * 1024
+/** From here on Redis keeps an argument as it came: PROTO_MBULK_BIG_ARG. */
+const LONG = 32 * 1024
 /** Chunks on their way at a time, in and out, all sessions together: some 4 MiB ahead of any small call. */
 const IN_FLIGHT = 8
 /** How long a chunk may wait for those before it. */
@@ -55,6 +58,24 @@ export const inlined = (
   head.writeUInt32LE(meta.length)
   head.set(meta, 4)
   return [head, ...pieces]
+}
+
+/** How what `inlined` made is carried, where it is long and what follows is known. */
+export const carriedOf = (
+  key: string,
+  name: string,
+  bytes: readonly Uint8Array[],
+  followed: Followed | undefined,
+): Carried | undefined => {
+  if (followed === undefined || sizeOf(bytes) < LONG) return undefined
+  const at = stagedKey(key, name, 0)
+  return {
+    key: at,
+    ms: STAGED_MS,
+    keys: [...newBodyKeys(key, name), at],
+    // As `append.lua` has them: what that is told of is not looked at here.
+    args: ['', '', ...followed.args, ''],
+  }
 }
 
 /** What `inlined` made. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.ts'
 import type { Staged } from './bulk.ts'
 import { type Client, connect } from './client.ts'
 import { explain, isFinal, passes, reasonOf } from './faults.ts'
-import { PiecedCommand } from './resp.ts'
+import { gather, PiecedCommand } from './resp.ts'
 import { type Script, scripts } from './scripts.ts'
 import { placeOf } from './urls.ts'
 
@@ -21,11 +22,23 @@ const PAUSE_MS = 30
 /** How long replicas may take to confirm a write. */
 const CONFIRM_MS = 1000
 
+/** How the bytes of a call may go as a string of their own, and what takes that. */
+export interface Carried {
+  /** Where it is until then, and for how long at most. */
+  readonly key: string
+  readonly ms: number
+  /** Of `carried.lua`. */
+  readonly keys: readonly string[]
+  readonly args: Arguments
+}
+
 /** Whether there is no time left, and what came of the latest attempt. */
 interface Trial {
   over: boolean
   last?: unknown
 }
+
+const isNoScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
 /**
  * Sends calls, and sees that each ends, in a reply or in an error that says what was tried. While there is time, a
@@ -116,12 +129,48 @@ export class Caller {
 
   /** @param bytes the last argument, in pieces that stay as they are: also a call that is given up may still be sent */
   script(what: string, name: Script, keys: readonly string[], args: Arguments = [], bytes?: Pieces) {
-    return this.#script(what, name, keys, args, (call) => this.#send(call, bytes))
+    const call = () => this.#run(name, keys, args, (call) => this.#send(call, bytes))
+    return this.bounded(what, keys[0] ?? '', call)
   }
 
-  /** As `script`, and as `commit`. */
-  commitScript(what: string, name: Script, keys: readonly string[], args: Arguments = [], bytes?: Pieces) {
-    return this.#script(what, name, keys, args, (call) => this.#confirmed(what, call, bytes))
+  /** As `script`, and as `commit`. Where bytes are carried, and taken so, the result is 1. */
+  commitScript(
+    what: string,
+    name: Script,
+    keys: readonly string[],
+    args: Arguments = [],
+    bytes?: Pieces,
+    carried?: Carried,
+  ): Promise<Reply> {
+    const call = () => this.#run(name, keys, args, (call) => this.#confirmed(what, call, bytes))
+    return this.bounded(what, keys[0] ?? '', async () =>
+      carried !== undefined && (await this.#carry(carried, bytes ?? [])) ? 1 : call(),
+    )
+  }
+
+  /**
+   * Whether `carried.lua` took bytes that are a string of their own, in one transaction with it: Redis keeps a long one as it
+   * came, where a script copies its arguments twice. If not, or where that cannot be told, they are to be sent as an argument
+   * after all: that call is told what became of them.
+   */
+  async #carry({ key, ms, keys, args }: Carried, bytes: Pieces): Promise<boolean> {
+    const { client } = this
+    // Replicas are waited for in one piece with what is written, and a cluster leads single calls where they belong.
+    if (!(client instanceof Redis) || this.#replicas > 0) return false
+    const { sha, source } = scripts.carried
+    gather(client.stream)
+    const replies = await Promise.allSettled([
+      this.#send(['multi']),
+      this.#send(['psetex', key, ms], bytes),
+      this.#send(['evalsha', sha, keys.length, ...keys, ...args]),
+      this.#send(['exec']),
+    ])
+    const done = replies[3].status === 'fulfilled' ? replies[3].value : undefined
+    const taken = Array.isArray(done) ? done[1] : undefined
+    // The string is there, and what would have taken it or removed it did not run.
+    if (taken instanceof Error) this.#send(['unlink', key]).catch(() => undefined)
+    if (isNoScript(taken)) this.#send(['script', 'load', source]).catch(() => undefined)
+    return taken === 1
   }
 
   /** As `Bulk.hset`. */
@@ -146,8 +195,7 @@ export class Caller {
     return sent
   }
 
-  #script(
-    what: string,
+  async #run(
     name: Script,
     keys: readonly string[],
     args: Arguments,
@@ -155,14 +203,12 @@ export class Caller {
   ): Promise<Reply> {
     const { sha, source } = scripts[name]
     const rest = [keys.length, ...keys, ...args] as const
-    return this.bounded(what, keys[0] ?? '', async () => {
-      try {
-        return await send(['evalsha', sha, ...rest])
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-        return send(['eval', source, ...rest])
-      }
-    })
+    try {
+      return await send(['evalsha', sha, ...rest])
+    } catch (error) {
+      if (!isNoScript(error)) throw error
+      return send(['eval', source, ...rest])
+    }
   }
 
   #confirmed(what: string, call: Call, bytes?: Pieces): Promise<Reply> {

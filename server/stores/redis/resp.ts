@@ -14,8 +14,8 @@ export const words = (...all: readonly string[]): string => all.map(word).join('
 
 export const command = (...all: readonly string[]): string => `*${all.length}\r\n${words(...all)}`
 
-/** Such calls that are made right after one another go to the system in one call, and to Redis at a time. */
-function gather(socket: Duplex): void {
+/** Calls that are made right after one another go to the system in one call, and to Redis at a time. */
+export function gather(socket: Duplex): void {
   if (socket.writableCorked > 0) return
   socket.cork()
   process.nextTick(() => socket.uncork())

@@ -4,7 +4,7 @@ import type { StoreOptions } from '../options.ts'
 import { chunksOf } from '../pieces.ts'
 import type { Appended, NewEntry, NewSnapshot, Store, StoredSession } from '../store.ts'
 import { Arrival } from './arrival.ts'
-import { Bodies, CHUNK, inlined, type Sent } from './bodies.ts'
+import { Bodies, CHUNK, carriedOf, inlined, type Sent } from './bodies.ts'
 import { Caller } from './caller.ts'
 import { entryCall, snapshotCall } from './calls.ts'
 import { Closings } from './closings.ts'
@@ -75,7 +75,9 @@ class RedisStore implements Store {
     const followed = small === undefined ? undefined : this.#heads.follow(key, entry)
     const args = [...entryCall(entry, sent), ...(followed?.args ?? [])]
     const keys = newBodyKeys(key, id)
-    const reply = await this.#caller.commitScript(what, 'append', keys, args, small ?? [meta])
+    const bytes = small ?? [meta]
+    const carried = carriedOf(key, id, bytes, followed)
+    const reply = await this.#caller.commitScript(what, 'append', keys, args, bytes, carried)
     if (followed !== undefined && reply === 1) {
       this.#heads.note(key, followed.next)
       return followed.appended

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../server/stores/index.ts'
 import type { Store } from '../../server/stores/store.ts'
-import { ask } from '../redis.ts'
+import { ask, type RedisServer } from '../redis.ts'
 import { entriesOf, newId } from './conformance/fixture.ts'
 import { create, entry, keysOf, none, unavailable, withRedis } from './setup.ts'
+
+const staged = async (server: RedisServer) => (await keysOf(server)).filter((key) => key.includes('}:s:'))
+
+/** How many were set right before an entry. */
+const strings = async (server: RedisServer) => {
+  const stats = String(await ask(server, 'INFO', 'commandstats'))
+  return Number(/cmdstat_psetex:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+}
 
 describe('store: redis, the next step of a session that is where it was left', () => {
   it('is taken by one compare, and looked at by all rules where that fails', () =>
@@ -56,46 +65,79 @@ describe('store: redis, the next step of a session that is where it was left', (
       const [one, other] = [await openStore(server.url), await openStore(server.url)]
       const incarnation = await create(one)
       const body = (byte: number) => Buffer.alloc(100_000, byte)
-      const renamed = async () => {
-        const stats = String(await ask(server, 'INFO', 'commandstats'))
-        return Number(/cmdstat_rename:calls=(\d+)/.exec(stats)?.[1] ?? 0)
-      }
-      const append = async (store: Store, byte: number, after: number | undefined, carried: boolean) => {
-        const before = await renamed()
-        const { status } = await store.append('a', entry(incarnation, body(byte), after))
-        assert.equal((await renamed()) - before, carried ? 1 : 0)
-        assert.ok(!(await keysOf(server)).some((key) => key.includes('}:s:')))
+      const append = async (store: Store, bytes: Buffer, after: number | undefined, carried: boolean) => {
+        const before = await strings(server)
+        const { status } = await store.append('a', entry(incarnation, bytes, after))
+        assert.equal((await strings(server)) - before, carried ? 1 : 0)
+        assert.deepEqual(await staged(server), [])
         return status
       }
-      // Of the first nothing is known; the second finds that Redis lacks the script.
-      assert.equal(await append(one, 1, 0, false), 'appended')
-      assert.equal(await append(one, 2, 1, false), 'appended')
-      assert.equal(await append(one, 3, 2, true), 'appended')
+      // Of the first nothing is known, and one guess is to be right before such a body goes by the next.
+      assert.equal(await append(one, body(1), 0, false), 'appended')
+      assert.equal(await append(one, body(2), 1, false), 'appended')
+      assert.equal(await append(one, body(3), 2, true), 'appended')
+      const { head } = (await one.get('a')) ?? {}
+      assert.ok(head)
+      await one.putSnapshot('a', { incarnation, seq: head.seq, id: head.id, meta: none, body: [none] })
+      assert.equal(await append(one, body(4), 3, true), 'appended')
       // Another server takes one: the first one's guess is wrong, and it is refused, or by the rules it is not.
-      assert.equal(await append(other, 4, 3, false), 'appended')
-      assert.equal(await append(one, 5, 3, false), 'refused')
-      assert.equal(await append(one, 5, undefined, false), 'appended')
-      assert.equal(await append(one, 6, 5, true), 'appended')
-      const entries = await entriesOf(one, 'a', 0)
+      assert.equal(await append(other, body(5), 4, false), 'appended')
+      assert.equal(await append(one, body(6), 4, true), 'refused')
+      assert.equal(await append(one, body(6), undefined, false), 'appended')
+      assert.equal(await append(one, body(7), undefined, false), 'appended')
+      assert.equal(await append(one, body(8), 7, true), 'appended')
+      const all = await entriesOf(one, 'a', 3)
       assert.deepEqual(
-        entries.map((read) => read.body),
-        [1, 2, 3, 4, 5, 6].map((byte) => new Uint8Array(body(byte))),
+        all.map((read) => read.body),
+        [4, 5, 6, 7, 8].map((byte) => new Uint8Array(body(byte))),
       )
+      // What is as long as that: with the length of its meta, 32 KiB to 256 KiB and that length.
+      for (const [length, carried] of [
+        [2 ** 15 - 5, false],
+        [2 ** 15 - 4, true],
+        [2 ** 18, true],
+        [2 ** 18 + 1, false],
+      ] as const) {
+        assert.equal(await append(one, Buffer.alloc(1), undefined, false), 'appended')
+        assert.equal(await append(one, Buffer.alloc(1), undefined, false), 'appended')
+        assert.equal(await append(one, randomBytes(length), undefined, carried), 'appended', String(length))
+      }
+      // Redis forgets its scripts.
       const client = server.client()
-      const [head] = (await keysOf(server)).filter((key) => key.endsWith(':head'))
-      const lasts = Number(String(await client.get(head ?? '')).split(' ')[4])
+      await client.script('FLUSH')
+      for (let i = 0; i < 2; i++) await append(one, Buffer.alloc(1), undefined, false)
+      for (let i = 0; i < 2; i++) assert.equal(await append(one, body(9), undefined, true), 'appended')
+      const lasts = Number(String(await client.get('{stepd:a}:head')).split(' ')[4])
       for (const key of (await keysOf(server)).filter((each) => each.includes('}:b:')))
         assert.ok((await client.pexpiretime(key)) >= lasts, key)
       // A Redis that is full says so, and it is the step that is refused, not what goes before it.
       await client.config('SET', 'maxmemory', '1mb')
-      const full = one.append('a', entry(incarnation, body(7), 6))
+      const full = one.append('a', entry(incarnation, body(10)))
       await assert.rejects(full, unavailable(/append to session "a".*OOM/))
       await client.config('SET', 'maxmemory', '0')
-      assert.equal(await append(one, 7, 6, true), 'appended')
+      assert.equal(await append(one, body(10), undefined, true), 'appended')
       client.disconnect()
       await one.close()
       await other.close()
     }))
+
+  for (const command of ['multi', 'psetex'])
+    it(`has a long body in the call where ${command.toUpperCase()} is forbidden, and does not try again`, () =>
+      withRedis({}, async (server) => {
+        const rules = ['on', '>secret', 'allkeys', 'allchannels', '+@all', `-${command}`]
+        await ask(server, 'ACL', 'SETUSER', 'limited', ...rules)
+        const store = await openStore(server.url.replace('://', '://limited:secret@'))
+        const incarnation = await create(store)
+        for (let step = 0; step < 6; step++) {
+          const { status } = await store.append('a', entry(incarnation, Buffer.alloc(100_000, step), step))
+          assert.equal(status, 'appended')
+          assert.deepEqual(await staged(server), [])
+        }
+        const stats = String(await ask(server, 'INFO', 'commandstats'))
+        assert.match(stats, new RegExp(`cmdstat_${command}:calls=0,\\S*rejected_calls=1,`))
+        assert.equal((await entriesOf(store, 'a', 0)).length, 6)
+        await store.close()
+      }))
 
   it('counts who gave something, and not who was refused as all is made to last', { timeout: 30_000 }, () =>
     withRedis({}, async (server) => {

@@ -22,16 +22,15 @@ it('an append whose answer was lost is not taken again, also when a snapshot sta
       incarnation,
       advance: { digest: `digest ${size}` },
     })
-    // Those with a short answer are sent by one that knows where the session is, the long one in a transaction; of the last
-    // the body is sent ahead.
+    // The second is sent by one that knows where the session is, the third by one that knew so before, in a transaction,
+    // and of the last the body is sent ahead.
     for (const [size, answered] of [
       [10, 'appended'],
       [11, ':1\r\n'],
-      [99_999, ':1\r\n'],
       [100_000, '*2\r\n+OK\r\n:1\r\n'],
       [1 << 20, 'appended'],
     ] as const) {
-      if (answered !== 'appended') await far.append('a', entry(1))
+      for (let i = 0; answered !== 'appended' && i < 2; i++) await far.append('a', entry(1))
       const base = (await near.get('a'))?.head.seq ?? 0
       const lost = entry(size)
       const cut = proxy.cutAt(answered)

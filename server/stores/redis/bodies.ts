@@ -60,17 +60,17 @@ export const inlined = (
   return [head, ...pieces]
 }
 
-/** How what `inlined` made is carried, where it is long and what follows is known. */
+/** How what `inlined` made is carried, where it is long and the guess of what follows is a good one. */
 export const carriedOf = (
   key: string,
   name: string,
   bytes: readonly Uint8Array[],
   followed: Followed | undefined,
 ): Carried | undefined => {
-  if (followed === undefined || sizeOf(bytes) < LONG) return undefined
+  if (!followed?.steady || sizeOf(bytes) < LONG) return undefined
   const at = stagedKey(key, name, 0)
   return {
-    key: at,
+    at,
     ms: STAGED_MS,
     keys: [...newBodyKeys(key, name), at],
     // As `append.lua` has them: what that is told of is not looked at here.

@@ -25,9 +25,9 @@ const CONFIRM_MS = 1000
 /** How the bytes of a call may go as a string of their own, and what takes that. */
 export interface Carried {
   /** Where it is until then, and for how long at most. */
-  readonly key: string
+  readonly at: string
   readonly ms: number
-  /** Of `carried.lua`. */
+  /** Of `carried.lua`: the last is `at`. */
   readonly keys: readonly string[]
   readonly args: Arguments
 }
@@ -37,6 +37,10 @@ interface Trial {
   over: boolean
   last?: unknown
 }
+
+/** Who connects may not do that, or the server cannot: nor will it the next time. */
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message)
 
 const isNoScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
@@ -49,6 +53,8 @@ export class Caller {
   readonly #place: string
   readonly #replicas: number
   #fault: Error | undefined
+  /** How `carried.lua` is run: by its source until Redis has it, and not at all where that is forbidden. */
+  #carriedBy: readonly [name: string, script: string] | undefined = ['eval', scripts.carried.source]
   /** Sessions, by hash tag, for which there was no answer just now. */
   readonly #silent = new Set<string>()
   #closed = false
@@ -76,7 +82,7 @@ export class Caller {
   }
 
   /** Bound what `call` starts for a key: it is started again while that may help and there is time. */
-  bounded<T>(what: string, key: string, call: () => Promise<T>): Promise<T> {
+  bounded<T>(what: string, key: string, call: (trial: Trial) => Promise<T>): Promise<T> {
     const lane = key.slice(0, key.indexOf('}') + 1)
     if (this.#silent.has(lane)) return this.#refused(what)
     return new Promise((resolve, reject) => {
@@ -105,10 +111,10 @@ export class Caller {
     throw this.unavailable(what, 'no reply to the call before')
   }
 
-  async #tried<T>(call: () => Promise<T>, trial: Trial): Promise<T> {
+  async #tried<T>(call: (trial: Trial) => Promise<T>, trial: Trial): Promise<T> {
     for (;;) {
       try {
-        return await call()
+        return await call(trial)
       } catch (error) {
         trial.last = error
         if (!passes(error) || trial.over || this.#closed || isFinal(this.#fault)) throw error
@@ -142,34 +148,41 @@ export class Caller {
     bytes?: Pieces,
     carried?: Carried,
   ): Promise<Reply> {
-    const call = () => this.#run(name, keys, args, (call) => this.#confirmed(what, call, bytes))
-    return this.bounded(what, keys[0] ?? '', async () =>
-      carried !== undefined && (await this.#carry(carried, bytes ?? [])) ? 1 : call(),
-    )
+    let fast = carried
+    return this.bounded(what, keys[0] ?? '', async (trial) => {
+      const once = fast
+      fast = undefined
+      if (once !== undefined && (await this.#carry(once, bytes ?? []))) return 1
+      if (trial.over) throw this.unavailable(what, 'no reply in time')
+      return this.#run(name, keys, args, (call) => this.#confirmed(what, call, bytes))
+    })
   }
 
   /**
-   * Whether `carried.lua` took bytes that are a string of their own, in one transaction with it: Redis keeps a long one as it
-   * came, where a script copies its arguments twice. If not, or where that cannot be told, they are to be sent as an argument
-   * after all: that call is told what became of them.
+   * Whether `carried.lua` took bytes that are a string of their own, in one transaction with it: Redis keeps a long one
+   * as it came, where a script copies its arguments twice. If not, or where that cannot be told, they are to be sent as
+   * an argument after all: that call is told what became of them.
    */
-  async #carry({ key, ms, keys, args }: Carried, bytes: Pieces): Promise<boolean> {
+  async #carry({ at, ms, keys, args }: Carried, bytes: Pieces): Promise<boolean> {
     const { client } = this
+    const by = this.#carriedBy
     // Replicas are waited for in one piece with what is written, and a cluster leads single calls where they belong.
-    if (!(client instanceof Redis) || this.#replicas > 0) return false
-    const { sha, source } = scripts.carried
+    if (by === undefined || !(client instanceof Redis) || this.#replicas > 0) return false
     gather(client.stream)
     const replies = await Promise.allSettled([
       this.#send(['multi']),
-      this.#send(['psetex', key, ms], bytes),
-      this.#send(['evalsha', sha, keys.length, ...keys, ...args]),
+      this.#send(['psetex', at, ms], bytes),
+      this.#send([...by, keys.length, ...keys, ...args]),
       this.#send(['exec']),
     ])
     const done = replies[3].status === 'fulfilled' ? replies[3].value : undefined
     const taken = Array.isArray(done) ? done[1] : undefined
-    // The string is there, and what would have taken it or removed it did not run.
-    if (taken instanceof Error) this.#send(['unlink', key]).catch(() => undefined)
-    if (isNoScript(taken)) this.#send(['script', 'load', source]).catch(() => undefined)
+    // What would have taken the string, or removed it, failed.
+    if (taken instanceof Error) this.#send(['unlink', at]).catch(() => undefined)
+    if (replies.some((reply) => reply.status === 'rejected' && isForbidden(reply.reason)))
+      this.#carriedBy = undefined
+    else if (typeof taken === 'number') this.#carriedBy = ['evalsha', scripts.carried.sha]
+    else if (isNoScript(taken)) this.#carriedBy = ['eval', scripts.carried.source]
     return taken === 1
   }
 

@@ -1,8 +1,8 @@
--- The next step of a session that is where it was left, its body a string that was set just now: as `follow.lua` says,
--- which comes before this. Where that is not so, nothing is left of it.
+-- The next step of a session that is where it was left, its body a string that was set just now: `follow.lua`, which comes
+-- before this and says what it is told of, takes it. Where it did not, the string goes: the entry is then sent as others
+-- are.
 --
--- KEYS[1]  head     KEYS[2]  log     KEYS[3]  part 0 of the body to be     KEYS[4]  where the body is now, with its meta
--- Result   1 where it was taken
+-- Result   1 where it was taken, 0 where it was not
 
 redis.call('UNLINK', KEYS[4])
 return 0

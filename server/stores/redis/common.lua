@@ -13,7 +13,7 @@
 --   …:b:<name>:<part> bytes of an entry or a snapshot. What came with the call that took it is one string, part 0, of no
 --                     parts: length of meta in 4 bytes, little-endian, meta, body. Else a hash, its fields the chunks
 --                     0, 1, …; part 0 also has `meta`, `size` and `chunks`
---   …:s:<name>:<part> such a hash while it is being sent; it expires by itself
+--   …:s:<name>:<part> such a hash while it is being sent, or such a string right before it is taken; it expires by itself
 -- The reference of an entry is `<name>:<parts>:<seq>:<step>:<previous>:<digest>`, its name the entry's id; that of a
 -- snapshot is `<name>:<parts>:<seq>:<id>`.
 

@@ -1,10 +1,13 @@
--- Put before `carried.lua`, and before `append.lua` and what that needs: nearly every step is the next one of a session that is where whoever
--- sends it left it. What becomes of the head is known then, and all there is to decide is whether the head is as it was.
--- If not, or where something must be made to last for longer, what follows looks at everything.
+-- Put before `append.lua`, and what that needs, and before `carried.lua`: nearly every step is the next one of a session
+-- that is where whoever sends it left it. What becomes of the head is known then, and all there is to decide is whether
+-- the head is as it was. If not, or where something must be made to last for longer, nothing is done here, and what comes
+-- after this decides.
 --
+-- KEYS[1]  head                               KEYS[2]  log
+-- KEYS[3]  part 0 of the body to be           KEYS[4]  where the body is now, with its meta, if it is not in the call
 -- ARGV[3]  the head as it is to be now        ARGV[4]  the head as it will be
 -- ARGV[5]  reference of the entry             ARGV[6]  when what is not the head expires
--- ARGV[7]  ttl in ms                          ARGV[8]  the body with its meta, or empty where it is KEYS[4]
+-- ARGV[7]  ttl in ms                          ARGV[8]  the body with its meta, or empty
 -- Result   1
 
 if ARGV[8] and redis.pcall('GET', KEYS[1]) == ARGV[3] then

@@ -9,6 +9,8 @@ export interface KnownHead {
   readonly incarnation: string
   readonly ttl: string
   readonly lasts: string
+  /** Whether it is where the guess before this one led: where others step the session too, guesses fail. */
+  readonly steady: boolean
   /** Whether no round is open: what is appended is then decided by the head alone. */
   readonly alone: boolean
   readonly head: Head
@@ -24,6 +26,7 @@ const MOST = 10_000
 export interface Followed {
   readonly next: KnownHead
   readonly appended: Appended
+  readonly steady: boolean
   readonly args: readonly [now: string, next: string, reference: string, lasts: string, ttl: string]
 }
 
@@ -36,13 +39,21 @@ export class Heads {
     this.#known.set(key, head)
   }
 
+  /** It is not where it was: others step it too. */
+  forget(key: string): void {
+    this.#known.delete(key)
+  }
+
   /** Note it as Redis tells it, if it does. */
   read(key: string, text: string): void {
     if (text === '') return
     const fields = text.split(' ')
     const [, incarnation = '', , ttl = '', lasts = '', , , members] = fields
     const [seq, id = '', step, ...digest] = fields.slice(LASTING)
+    const known = this.#known.get(key)
     this.note(key, {
+      // One that is told of a snapshot only is the same entry's.
+      steady: known?.head.id === id && known.steady,
       text,
       lasting: fields.slice(0, LASTING).join(' '),
       incarnation,
@@ -61,7 +72,7 @@ export class Heads {
     const known = this.#known.get(key)
     if (known?.incarnation !== incarnation || !known.alone) return undefined
     if ((round ?? once ?? restores) !== undefined) return undefined
-    const { head, lasting, lasts, ttl } = known
+    const { head, lasting, lasts, ttl, steady } = known
     if (head.id === id || (after ?? head.step) !== head.step || head.step > (atMost ?? head.step))
       return undefined
     const seq = head.seq + 1
@@ -69,10 +80,11 @@ export class Heads {
     const digest = advance === undefined ? head.digest : advance.digest
     const text = `${lasting} ${seq} ${id} ${step} ${digest}`
     const reference = `${id}:0:${seq}:${step}:${head.id}:${digest}`
-    const next = { ...known, text, head: { seq, id, step, digest } }
+    const next = { ...known, steady: true, text, head: { seq, id, step, digest } }
     return {
       next,
       appended: { status: 'appended', previous: head.id, head: next.head },
+      steady,
       args: [known.text, text, reference, lasts, ttl],
     }
   }

@@ -82,6 +82,7 @@ class RedisStore implements Store {
       this.#heads.note(key, followed.next)
       return followed.appended
     }
+    if (followed !== undefined) this.#heads.forget(key)
     const appended = appendedOf(list(reply))
     // It came too slowly for what was sent first to be there still; nothing was taken.
     if (appended === undefined && ahead !== undefined) {

@@ -10,11 +10,15 @@ import { create, entry, keysOf, none, unavailable, withRedis } from './setup.ts'
 
 const staged = async (server: RedisServer) => (await keysOf(server)).filter((key) => key.includes('}:s:'))
 
-/** How many were set right before an entry. */
-const strings = async (server: RedisServer) => {
+/** How many bodies were set right before an entry, and how many that came before it were taken. */
+const carriedBy = async (server: RedisServer) => {
   const stats = String(await ask(server, 'INFO', 'commandstats'))
-  return Number(/cmdstat_psetex:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  const calls = (name: string) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0)
+  return { set: calls('psetex'), renamed: calls('rename') }
 }
+
+const ways = { 'in the call': [0, 0], carried: [1, 1], both: [1, 0], ahead: [0, 1] } as const
+type Way = keyof typeof ways
 
 describe('store: redis, the next step of a session that is where it was left', () => {
   it('is taken by one compare, and looked at by all rules where that fails', () =>
@@ -65,63 +69,65 @@ describe('store: redis, the next step of a session that is where it was left', (
       const [one, other] = [await openStore(server.url), await openStore(server.url)]
       const incarnation = await create(one)
       const body = (byte: number) => Buffer.alloc(100_000, byte)
-      const append = async (store: Store, bytes: Buffer, after: number | undefined, carried: boolean) => {
-        const before = await strings(server)
+      const append = async (store: Store, bytes: Buffer, after: number | undefined, way: Way) => {
+        const before = await carriedBy(server)
         const { status } = await store.append('a', entry(incarnation, bytes, after))
-        assert.equal((await strings(server)) - before, carried ? 1 : 0)
+        const now = await carriedBy(server)
+        assert.deepEqual([now.set - before.set, now.renamed - before.renamed], ways[way])
         assert.deepEqual(await staged(server), [])
         return status
       }
       // Of the first nothing is known, and one guess is to be right before such a body goes by the next.
-      assert.equal(await append(one, body(1), 0, false), 'appended')
-      assert.equal(await append(one, body(2), 1, false), 'appended')
-      assert.equal(await append(one, body(3), 2, true), 'appended')
+      assert.equal(await append(one, body(1), 0, 'in the call'), 'appended')
+      assert.equal(await append(one, body(2), 1, 'in the call'), 'appended')
+      assert.equal(await append(one, body(3), 2, 'carried'), 'appended')
       const { head } = (await one.get('a')) ?? {}
       assert.ok(head)
       await one.putSnapshot('a', { incarnation, seq: head.seq, id: head.id, meta: none, body: [none] })
-      assert.equal(await append(one, body(4), 3, true), 'appended')
+      assert.equal(await append(one, body(4), 3, 'carried'), 'appended')
       // Another server takes one: the first one's guess is wrong, and it is refused, or by the rules it is not.
-      assert.equal(await append(other, body(5), 4, false), 'appended')
-      assert.equal(await append(one, body(6), 4, true), 'refused')
-      assert.equal(await append(one, body(6), undefined, false), 'appended')
-      assert.equal(await append(one, body(7), undefined, false), 'appended')
-      assert.equal(await append(one, body(8), 7, true), 'appended')
+      assert.equal(await append(other, body(5), 4, 'in the call'), 'appended')
+      assert.equal(await append(one, body(6), 4, 'both'), 'refused')
+      assert.equal(await append(one, body(6), undefined, 'in the call'), 'appended')
+      assert.equal(await append(one, body(7), undefined, 'in the call'), 'appended')
+      assert.equal(await append(one, body(8), 7, 'carried'), 'appended')
       const all = await entriesOf(one, 'a', 3)
       assert.deepEqual(
         all.map((read) => read.body),
         [4, 5, 6, 7, 8].map((byte) => new Uint8Array(body(byte))),
       )
       // What is as long as that: with the length of its meta, 32 KiB to 256 KiB and that length.
-      for (const [length, carried] of [
-        [2 ** 15 - 5, false],
-        [2 ** 15 - 4, true],
-        [2 ** 18, true],
-        [2 ** 18 + 1, false],
+      for (const [length, way] of [
+        [2 ** 15 - 5, 'in the call'],
+        [2 ** 15 - 4, 'carried'],
+        [2 ** 18, 'carried'],
+        [2 ** 18 + 1, 'ahead'],
       ] as const) {
-        assert.equal(await append(one, Buffer.alloc(1), undefined, false), 'appended')
-        assert.equal(await append(one, Buffer.alloc(1), undefined, false), 'appended')
-        assert.equal(await append(one, randomBytes(length), undefined, carried), 'appended', String(length))
+        assert.equal(await append(one, Buffer.alloc(1), undefined, 'in the call'), 'appended')
+        assert.equal(await append(one, Buffer.alloc(1), undefined, 'in the call'), 'appended')
+        assert.equal(await append(one, randomBytes(length), undefined, way), 'appended', String(length))
       }
       // Redis forgets its scripts.
       const client = server.client()
       await client.script('FLUSH')
-      for (let i = 0; i < 2; i++) await append(one, Buffer.alloc(1), undefined, false)
-      for (let i = 0; i < 2; i++) assert.equal(await append(one, body(9), undefined, true), 'appended')
+      for (let i = 0; i < 2; i++) await append(one, Buffer.alloc(1), undefined, 'in the call')
+      assert.equal(await append(one, body(9), undefined, 'both'), 'appended')
+      assert.equal(await append(one, body(9), undefined, 'carried'), 'appended')
       const lasts = Number(String(await client.get('{stepd:a}:head')).split(' ')[4])
       for (const key of (await keysOf(server)).filter((each) => each.includes('}:b:')))
         assert.ok((await client.pexpiretime(key)) >= lasts, key)
-      // A Redis that is full says so, and it is the step that is refused, not what goes before it.
+      // Of a Redis that is full the reason is told, which is the call's, and not that the transaction was aborted.
       await client.config('SET', 'maxmemory', '1mb')
       const full = one.append('a', entry(incarnation, body(10)))
-      await assert.rejects(full, unavailable(/append to session "a".*OOM/))
+      await assert.rejects(full, unavailable(/append to session "a": Redis at \S+ OOM/))
       await client.config('SET', 'maxmemory', '0')
-      assert.equal(await append(one, body(10), undefined, true), 'appended')
+      assert.equal(await append(one, body(10), undefined, 'carried'), 'appended')
       client.disconnect()
       await one.close()
       await other.close()
     }))
 
-  for (const command of ['multi', 'psetex'])
+  for (const command of ['multi', 'psetex', 'exec'])
     it(`has a long body in the call where ${command.toUpperCase()} is forbidden, and does not try again`, () =>
       withRedis({}, async (server) => {
         const rules = ['on', '>secret', 'allkeys', 'allchannels', '+@all', `-${command}`]

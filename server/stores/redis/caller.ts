@@ -38,9 +38,13 @@ interface Trial {
   last?: unknown
 }
 
-/** Who connects may not do that, or the server cannot: nor will it the next time. */
+/** A command that the server does not have: nor will it the next time. */
+const isUnknown = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('ERR unknown command')
+
+/** As well one that this user may not give. Of EXEC that is told in the reason why it is not done. */
 const isForbidden = (error: unknown): boolean =>
-  error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message)
+  isUnknown(error) || (error instanceof Error && /^(EXECABORT .*)?NOPERM/.test(error.message))
 
 const isNoScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
@@ -148,11 +152,11 @@ export class Caller {
     bytes?: Pieces,
     carried?: Carried,
   ): Promise<Reply> {
-    let fast = carried
+    let untried = carried
     return this.bounded(what, keys[0] ?? '', async (trial) => {
-      const once = fast
-      fast = undefined
-      if (once !== undefined && (await this.#carry(once, bytes ?? []))) return 1
+      const trying = untried
+      untried = undefined
+      if (trying !== undefined && (await this.#carry(trying, bytes ?? []))) return 1
       if (trial.over) throw this.unavailable(what, 'no reply in time')
       return this.#run(name, keys, args, (call) => this.#confirmed(what, call, bytes))
     })
@@ -175,7 +179,10 @@ export class Caller {
       this.#send([...by, keys.length, ...keys, ...args]),
       this.#send(['exec']),
     ])
-    const done = replies[3].status === 'fulfilled' ? replies[3].value : undefined
+    const [, , , exec] = replies
+    // What comes over this connection would be queued for ever.
+    if (exec.status === 'rejected' && isUnknown(exec.reason)) client.disconnect(true)
+    const done = exec.status === 'fulfilled' ? exec.value : undefined
     const taken = Array.isArray(done) ? done[1] : undefined
     // What would have taken the string, or removed it, failed.
     if (taken instanceof Error) this.#send(['unlink', at]).catch(() => undefined)

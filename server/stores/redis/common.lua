@@ -1,4 +1,4 @@
--- What the other scripts share: put before each of them when it is loaded.
+-- What the other scripts share: put before each of them, but for `carried.lua`, when it is loaded.
 --
 -- KEYS[1] is always the head of a session, `{stepd:<key>}:head`, and KEYS[2] its log. All other keys of the session
 -- are derived from the head and share its hash tag, so they are in the same slot:

@@ -9,7 +9,7 @@ export interface KnownHead {
   readonly incarnation: string
   readonly ttl: string
   readonly lasts: string
-  /** Whether it is where the guess before this one led: where others step the session too, guesses fail. */
+  /** Whether the latest guess held and led here: where others step the session too, guesses fail. */
   readonly steady: boolean
   /** Whether no round is open: what is appended is then decided by the head alone. */
   readonly alone: boolean
@@ -39,9 +39,15 @@ export class Heads {
     this.#known.set(key, head)
   }
 
-  /** It is not where it was: others step it too. */
+  /** A guess did not hold: nothing is known until Redis says where it is. */
   forget(key: string): void {
     this.#known.delete(key)
+  }
+
+  /** A guess held. What was told meanwhile, of a snapshot, may be of before or after it. */
+  held(key: string, { next, args: [now] }: Followed): void {
+    if (this.#known.get(key)?.text === now) this.note(key, next)
+    else this.forget(key)
   }
 
   /** Note it as Redis tells it, if it does. */

@@ -79,7 +79,7 @@ class RedisStore implements Store {
     const carried = carriedOf(key, id, bytes, followed)
     const reply = await this.#caller.commitScript(what, 'append', keys, args, bytes, carried)
     if (followed !== undefined && reply === 1) {
-      this.#heads.note(key, followed.next)
+      this.#heads.held(key, followed)
       return followed.appended
     }
     if (followed !== undefined) this.#heads.forget(key)

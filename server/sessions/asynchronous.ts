@@ -90,7 +90,7 @@ async function fresh(
   return {
     ...outcome,
     step: live.at.step,
-    output: { ...parts, scalars: new Map() },
+    output: { scalars: new Map(), ...parts },
     ask: { ...ask, stats: false },
     spec: live.spec,
   }

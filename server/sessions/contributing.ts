@@ -26,7 +26,7 @@ export function prepareContribution(
   terms: Terms,
   engine: Engine,
 ): { readonly event: ContributionEvent; readonly ask: Ask } {
-  const { worker, weight = 1, base, want = {} } = request
+  const { worker, weight = 1, base } = request
   if (worker === undefined)
     throw invalid('worker', `The session has workers: ${spec.workers}: say with worker who contributes`)
   if (/\p{Surrogate}/u.test(worker))
@@ -39,8 +39,8 @@ export function prepareContribution(
       throw invalid(field, `${field} are not for a contribution of several workers: ${instead}`)
   if (spec.workers === 0) checkAsynchronous(request, spec)
   else checkSynchronous(request)
-  const of = want.of ?? (spec.workers === 0 ? 'params' : 'updates')
-  const { event, ask } = prepare({ ...request, want: { ...want, of } }, terms, engine)
+  const of = spec.workers === 0 ? 'params' : 'updates'
+  const { event, ask } = prepare(request, terms, engine, of)
   const { gradients, loss, measure } = event
   if (gradients.rows !== undefined)
     throw invalid('grads', 'Rows are for sessions of one worker: send whole tensors')

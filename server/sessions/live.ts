@@ -203,7 +203,7 @@ export class Live {
       const weight = event.weight * stalenessWeight(this.spec, this.#at.step - (event.base ?? this.#at.step))
       const { measure = false } = event
       const own = await aggregate([{ ...event, weight }], 'sum')
-      return this.#step(to, { ...own, workers: 1, measure }, ask)
+      return this.#step(to, { workers: 1, measure, ...own }, ask)
     }
     this.#round = [...this.#round, event]
     // The log says whether it was the last that was waited for.
@@ -212,9 +212,10 @@ export class Live {
 
   async #closeRound(to: Position, ask: Ask | undefined): Promise<void> {
     const gathered = await aggregate(this.#round, this.spec.aggregate)
-    const told = { workers: this.#round.length, measure: this.#round.some(({ measure }) => measure) }
+    const workers = this.#round.length
+    const measure = this.#round.some((event) => event.measure)
     this.#round = []
-    await this.#step(to, { ...gathered, ...told }, ask)
+    await this.#step(to, { workers, measure, ...gathered }, ask)
   }
 
   async #step(

@@ -78,7 +78,7 @@ export class Log {
         arriving.drop()
       }
     }
-    return { ...lent, lease, came }
+    return { came, ...lent, lease }
   }
 
   append(
@@ -90,7 +90,7 @@ export class Log {
     const written = writeEvent(event, engine.numerics)
     const lease = 'lease' in event ? event.lease : undefined
     const entry = { advance: undefined, ...terms, ...written, id: random(), incarnation }
-    return lease === undefined ? store.append(key, entry) : this.#appendLent(key, { ...entry, lease })
+    return lease === undefined ? store.append(key, entry) : this.#appendLent(key, { lease, ...entry })
   }
 
   async #appendLent(key: string, entry: NewEntry & Pick<Required<StepEvent>, 'lease'>): Promise<Appended> {
@@ -98,7 +98,7 @@ export class Log {
     const arriving = await this.#arrived(lease, body)
     try {
       const { store } = this.#options
-      return await store.append(key, arriving === undefined ? entry : { ...entry, arriving, id: arriving.id })
+      return await store.append(key, arriving === undefined ? entry : { arriving, ...entry, id: arriving.id })
     } catch (error) {
       linger(lease)
       throw error

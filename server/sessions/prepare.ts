@@ -26,12 +26,14 @@ export interface Terms {
  * A request as the event that it makes and the reply that it asks for. All that can be refused is refused here,
  * before anything is written: what is in the journal can be folded.
  *
+ * @param of what the reply holds where the request does not say
  * @throws Problem `schema_mismatch`, `missing_params`, `missing_value`, `bad_option`, `invalid_request`
  */
 export function prepare(
   request: Omit<StepRequest, 'step'> | ApplyRequest,
   { plan, tensors, sizes, keeps }: Terms,
   engine: Engine,
+  of: Ask['want']['of'] = 'updates',
 ): { readonly event: StepEvent; readonly ask: Ask } {
   const { grads, dtype = 'F32', params, params_dtype = 'F32', value, want = {} } = request
   for (const [field, type] of [
@@ -73,7 +75,7 @@ export function prepare(
       ...(want.stats ? { measure: true } : {}),
       changes,
     },
-    ask: { want: { dtype: want.dtype ?? dtype, of: want.of ?? 'updates' }, stats: want.stats ?? false },
+    ask: { want: { dtype: want.dtype ?? dtype, of: want.of ?? of }, stats: want.stats ?? false },
   }
 }
 

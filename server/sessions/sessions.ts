@@ -163,7 +163,7 @@ export class Sessions {
           lap('decode')
           if (event.kind === 'contribution')
             return this.#contribute(live, request, lease === undefined ? event : detached(event), ask, lap)
-          return this.#take(live, request.step, lease === undefined ? event : { ...event, lease }, ask, lap)
+          return this.#take(live, request.step, lease === undefined ? event : { lease, ...event }, ask, lap)
         },
       )
     })
@@ -213,7 +213,7 @@ export class Sessions {
     // What is there at once is not waited for: a small step has some dozen turns of the queue of promises as it is.
     const event = sent.parameters === undefined ? sent : await onlyRows(sent, live.spec.tensors)
     const after = step === undefined ? {} : { after: step - 1 }
-    const appended = await this.#log.append(live, event, { ...after, advance: advancing })
+    const appended = await this.#log.append(live, event, { advance: advancing, ...after })
     lap('commit')
     if (appended.status === 'missing') return undefined
     const replayed = appended.status !== 'appended'

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Course } from '../measure/course.ts'
 import { Latencies } from '../measure/latencies.ts'
 import { Stages } from '../measure/stages.ts'
+import { Steal } from '../measure/steal.ts'
 import type { Schedule } from './schedule.ts'
 import type { Stream } from './stream.ts'
 
@@ -23,6 +24,8 @@ export interface Driven {
   /** Steps that were acknowledged, and how long each took from when it was due. */
   readonly course: Course
   readonly stages: Stages
+  /** What of the machine was taken meanwhile, in the slices of the course. */
+  readonly steal: Steal
   /** How late steps were sent that could have been sent in time: the generator's own fault. */
   readonly late: Latencies
   readonly errors: ReadonlyMap<string, number>
@@ -48,6 +51,7 @@ const pause = 100
 export async function drive(streams: readonly Sender[], plan: Drive): Promise<Driven> {
   const { seconds, schedule, warm = 0, slice = Math.max(0.1, seconds / 100) } = plan
   const [course, stages, late] = [new Course(slice), new Stages(), new Latencies()]
+  const steal = new Steal(slice)
   const errors = new Map<string, number>()
   const fail = (what: string) => errors.set(what, (errors.get(what) ?? 0) + 1)
   const began = performance.now()
@@ -99,7 +103,8 @@ export async function drive(streams: readonly Sender[], plan: Drive): Promise<Dr
 
   await Promise.all(streams.map((stream, i) => (schedule ? follow(stream, schedule(i)) : again(stream))))
   const busy = performance.eventLoopUtilization(before).utilization
-  return { course, stages, late, errors, perSecond: counted / (ended - warm), busy }
+  steal.stop()
+  return { course, stages, steal, late, errors, perSecond: counted / (ended - warm), busy }
 }
 
 /** What tells errors apart in a table. */

@@ -4,8 +4,9 @@ import { drive } from '../drive/drive.ts'
 import { evenly } from '../drive/schedule.ts'
 import { LeanStream } from '../drive/stream.ts'
 import { Wire } from '../drive/wire.ts'
-import { quantiles } from '../measure/latencies.ts'
+import { type Latencies, quantiles } from '../measure/latencies.ts'
 import { MemoryWatch } from '../measure/memory.ts'
+import { Steal } from '../measure/steal.ts'
 import type { LinePlot } from '../report/report.ts'
 import type { Outcome, Rates, Run } from '../scenario.ts'
 import {
@@ -16,8 +17,12 @@ import {
   latencyTable,
   type Measured,
   stagePlot,
+  stealOverTime,
   total,
 } from './shared.ts'
+
+/** What part of the steps is enough to tell of all of them. */
+const enough = 0.1
 
 /** The share that figures are of, where it is among those that are run. */
 const judged = 0.7
@@ -31,7 +36,9 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
     tensors: [{ name: 'w', shape: [parameters] }],
   })
   say('capacity, closed loop')
+  const steal = new Steal(1)
   const most = await capacity(target, sessions, unnumbered(parameters), Math.min(seconds, 15))
+  steal.stop()
   await caughtUp(sessions)
   const taken = sessions.reduce((sum, { currentStep }) => sum + currentStep, 0)
 
@@ -53,6 +60,8 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
 
   const judge = runs.findLast(({ share }) => share <= judged) ?? runs[0]
   const whole = judge?.driven.course.whole()
+  const spared = judge?.driven.course.whole((slice) => judge.driven.steal.spared(slice))
+  const part = whole === undefined || spared === undefined ? 0 : spared.count / whole.count
   const closed = most.course.whole()
   const errors = total(most.errors) + runs.reduce((sum, { driven }) => sum + total(driven.errors), 0)
   return {
@@ -61,12 +70,15 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
       notes: [
         scenario.about,
         `${stage.about}; ${scenario.sessions} sessions of ${parameters} parameters, ${chain}.`,
-        `Capacity, closed loop by autocannon: ${Math.round(most.perSecond)} steps/s (p50 ${ms(closed.quantile(0.5))}, p99 ${ms(closed.quantile(0.99))}, generator busy ${Math.round(most.busy * 100)} %, errors ${errorsShown(most.errors)}); ${most.answered} answers, ${taken} steps taken.`,
+        `Capacity, closed loop by autocannon: ${Math.round(most.perSecond)} steps/s (p50 ${ms(closed.quantile(0.5))}, p99 ${ms(closed.quantile(0.99))}, generator busy ${Math.round(most.busy * 100)} %, errors ${errorsShown(most.errors)}); ${most.answered} answers, ${taken} steps taken; ${percent(steal.share)} of the processors’ time was taken by others meanwhile.`,
+        `${percent(part)} of the steps${judge === undefined ? '' : ` at ${judge.label}`} were in slices of time of which, and of the one before, others took less than 1 %: p50 ${ms(spared?.quantile(0.5))}, p99 ${ms(spared?.quantile(0.99))}.`,
       ],
       tables: [latencyTable('Open loop: latency from when a step was due', runs)],
       plots: [
         ...(runs.length > 1 ? [overLoad(runs)] : []),
-        ...(judge && runs.length < 3 ? [latencyOverTime(`Latency at ${judge.label}`, judge.driven)] : []),
+        ...(judge && runs.length < 3
+          ? [latencyOverTime(`Latency at ${judge.label}`, judge.driven), ...stealOverTime(judge.driven)]
+          : []),
         ...stagePlot(
           'Where the time goes',
           runs.map(({ label, driven }) => ({
@@ -80,7 +92,9 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
     figures: {
       errors,
       ...counted,
-      p99_over_p50: whole === undefined ? Number.NaN : whole.quantile(0.99) / whole.quantile(0.5),
+      p99_over_p50: tailOf(whole),
+      // Where others take the machine away, what is slow is not the server alone.
+      p99_over_p50_spared: part < enough ? Number.NaN : tailOf(spared),
       // Of a server that does not keep up both are large, and p99 / p50 is small.
       p50_over_closed: (whole?.quantile(0.5) ?? Number.NaN) / closed.quantile(0.5),
       rate_kept: judge === undefined ? Number.NaN : judge.driven.perSecond / (judge.due ?? Number.NaN),
@@ -89,7 +103,11 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
   }
 }
 
-const ms = (value: number) => `${value.toPrecision(3)} ms`
+const tailOf = (latencies: Latencies | undefined): number =>
+  latencies === undefined ? Number.NaN : latencies.quantile(0.99) / latencies.quantile(0.5)
+
+const ms = (value = Number.NaN) => `${value.toPrecision(3)} ms`
+const percent = (share: number) => `${(100 * share).toPrecision(2)} %`
 
 const overLoad = (runs: readonly Measured[]): LinePlot => ({
   kind: 'lines',

@@ -48,6 +48,7 @@ export function latencyTable(title: string, runs: readonly Measured[]): Table {
       'p99 / p50',
       'late p99, ms',
       'busy, %',
+      'stolen, %',
       'errors',
     ],
     rows: runs.map(({ label, due, driven }) => {
@@ -61,6 +62,7 @@ export function latencyTable(title: string, runs: readonly Measured[]): Table {
         whole.quantile(0.99) / whole.quantile(0.5),
         driven.late.quantile(0.99),
         driven.busy * 100,
+        driven.steal.share * 100,
         errorsShown(driven.errors),
       ]
     }),
@@ -111,6 +113,20 @@ export const latencyOverTime = (
   ],
   marks,
 })
+
+/** What of the processors the hypervisor gave to others as time goes. Nothing where that is nothing. */
+export const stealOverTime = ({ steal }: Driven): LinePlot[] =>
+  steal.share === 0
+    ? []
+    : [
+        {
+          kind: 'lines',
+          title: 'What others took of the machine',
+          x: { title: 'time, s' },
+          y: { title: 'share of the processors’ time, %' },
+          series: [{ name: 'steal', points: steal.percent() }],
+        },
+      ]
 
 export const throughputOverTime = (
   title: string,

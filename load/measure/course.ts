@@ -30,10 +30,10 @@ export class Course {
     )
   }
 
-  /** All together. */
-  whole(): Latencies {
+  /** All together, or those of some slices. */
+  whole(counts = (_slice: number) => true): Latencies {
     const all = new Latencies()
-    for (const one of this.#slices) all.add(one)
+    for (const [i, one] of this.#slices.entries()) if (counts(i)) all.add(one)
     return all
   }
 

@@ -11,6 +11,7 @@ import { drive } from '../../load/drive/drive.ts'
 import { evenly, inBursts, together } from '../../load/drive/schedule.ts'
 import { LeanStream, type Stream } from '../../load/drive/stream.ts'
 import { Wire } from '../../load/drive/wire.ts'
+import { Steal } from '../../load/measure/steal.ts'
 import { Target } from '../../load/target.ts'
 import { inFolder, TestApp } from '../app.ts'
 import { certificate } from '../certificate.ts'
@@ -23,6 +24,36 @@ const upTo = (times: Iterable<number>, end: number): number[] => {
   }
   return found
 }
+
+describe('steal', () => {
+  const over = async (each: number, share: (look: number) => number) => {
+    let [looks, steal] = [0, 0]
+    const watch = new Steal(each, () => {
+      steal += 1000 * share(looks)
+      return { steal, all: 1000 * looks++ }
+    })
+    await sleep(1000 * 5.5 * each)
+    watch.stop()
+    return watch
+  }
+
+  it('is told of each slice, and a slice is spared where it and the one before are', async () => {
+    const none = await over(0.04, () => 0)
+    assert.deepEqual([none.share, none.spared(0), none.spared(3)], [0, true, true])
+
+    const once = await over(0.04, (look) => (look === 2 ? 0.5 : 0))
+    const taken = once.percent().map(([, percent]) => percent)
+    assert.ok(once.share > 0 && taken.filter((percent) => percent > 0).length >= 1, `${taken}`)
+    const at = taken.findIndex((percent) => percent > 0)
+    const end = taken.findLastIndex((percent) => percent > 0)
+    assert.equal(taken[at], 50)
+    assert.ok(Math.abs((once.percent()[at]?.[0] ?? 0) - (at + 0.5) * 0.04) < 1e-9)
+    assert.deepEqual(
+      [at - 1, at, end, end + 1, end + 2].map((i) => once.spared(i)),
+      [true, false, false, false, true],
+    )
+  })
+})
 
 describe('schedules', () => {
   it('share a rate evenly among streams, one after the other', () => {

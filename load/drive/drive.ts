@@ -49,7 +49,7 @@ const pause = 100
  * counts from when it was due: a server that holds up clients is not spared what they would have sent meanwhile.
  */
 export async function drive(streams: readonly Sender[], plan: Drive): Promise<Driven> {
-  const { seconds, schedule, warm = 0, slice = Math.max(0.1, seconds / 100) } = plan
+  const { seconds, schedule, warm = 0, slice = Math.min(1, Math.max(0.1, seconds / 100)) } = plan
   const [course, stages, late] = [new Course(slice), new Stages(), new Latencies()]
   const steal = new Steal(slice)
   const errors = new Map<string, number>()

@@ -2,10 +2,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-// What an entry is grows old until a snapshot stands for it, 1 MiB a second of small steps. So the engine would go through
-// all that is alive each time that a tenth of it, and some MiB, were added, every 5 s: each time with threads that keep the
-// two cores from steps for 20 to 60 ms, which is the slowest hundredth of them. This way, for the whole process, it does so
-// where as much was added: every 35 s.
+// Of each small step some bytes grow old. So the engine would go through all that is alive each time that a tenth of it, and
+// some MiB, were added: each time with threads that keep the two cores from steps for 20 to 60 ms. This way, for the whole
+// process, it does so where as much was added: where 1 MiB a second grew old, every 35 s in place of 5.
 setFlagsFromString('--heap-growing-percent=100')
 const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
 

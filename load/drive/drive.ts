@@ -38,6 +38,9 @@ export interface Driven {
 /** Timers of Node fire on whole milliseconds, and late: a step sent within this is in time. */
 const resolution = 2
 
+/** A step that was due so many milliseconds ago, and is not answered, is behind the schedule. */
+const tardy = 100
+
 /** A closed loop sends so many at least, however long they take. */
 const least = 3
 
@@ -51,7 +54,10 @@ const pause = 100
 export async function drive(streams: readonly Sender[], plan: Drive): Promise<Driven> {
   const { seconds, schedule, warm = 0, slice = Math.min(1, Math.max(0.1, seconds / 100)) } = plan
   const [course, stages, late] = [new Course(slice), new Stages(), new Latencies()]
-  const steal = new Steal(slice)
+  const overdue = streams.map(() => Number.POSITIVE_INFINITY)
+  const steal = new Steal(slice, {
+    behind: () => overdue.some((due) => performance.now() - due > tardy),
+  })
   const errors = new Map<string, number>()
   const fail = (what: string) => errors.set(what, (errors.get(what) ?? 0) + 1)
   const began = performance.now()
@@ -83,14 +89,16 @@ export async function drive(streams: readonly Sender[], plan: Drive): Promise<Dr
     }
   }
 
-  const follow = async (stream: Sender, times: Iterable<number>) => {
+  const follow = async (stream: Sender, i: number, times: Iterable<number>) => {
     let free = began
     for (const time of times) {
       if (time >= seconds) return
       const due = began + time * 1000
       const wait = due - performance.now()
       if (wait > 0) await sleep(wait)
+      overdue[i] = due
       await one(stream, due, free)
+      overdue[i] = Number.POSITIVE_INFINITY
       free = performance.now()
     }
   }
@@ -101,7 +109,7 @@ export async function drive(streams: readonly Sender[], plan: Drive): Promise<Dr
       await one(stream, now, now)
   }
 
-  await Promise.all(streams.map((stream, i) => (schedule ? follow(stream, schedule(i)) : again(stream))))
+  await Promise.all(streams.map((stream, i) => (schedule ? follow(stream, i, schedule(i)) : again(stream))))
   const busy = performance.eventLoopUtilization(before).utilization
   steal.stop()
   return { course, stages, steal, late, errors, perSecond: counted / (ended - warm), busy }

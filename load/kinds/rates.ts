@@ -71,7 +71,7 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
         scenario.about,
         `${stage.about}; ${scenario.sessions} sessions of ${parameters} parameters, ${chain}.`,
         `Capacity, closed loop by autocannon: ${Math.round(most.perSecond)} steps/s (p50 ${ms(closed.quantile(0.5))}, p99 ${ms(closed.quantile(0.99))}, generator busy ${Math.round(most.busy * 100)} %, errors ${errorsShown(most.errors)}); ${most.answered} answers, ${taken} steps taken; ${percent(steal.share)} of the processors’ time was taken by others meanwhile.`,
-        `${percent(part)} of the steps${judge === undefined ? '' : ` at ${judge.label}`} were in slices of time of which, and of the one before, others took less than 1 %: p50 ${ms(spared?.quantile(0.5))}, p99 ${ms(spared?.quantile(0.99))}.`,
+        `${percent(part)} of the steps${judge === undefined ? '' : ` at ${judge.label}`} were in slices of time of which, and of the one before, others took less than 1 %, with nothing overdue from when they took more: p50 ${ms(spared?.quantile(0.5))}, p99 ${ms(spared?.quantile(0.99))}.`,
       ],
       tables: [latencyTable('Open loop: latency from when a step was due', runs)],
       plots: [

@@ -16,16 +16,23 @@ export interface Ticks {
  */
 export class Steal {
   readonly #slice: number
+  readonly #behind: () => boolean
   readonly #read: () => Ticks
   readonly #shares: number[] = []
+  /** Whether something was taken in a slice, or since then steps wait that were due. */
+  readonly #disturbed: boolean[] = []
   readonly #began = performance.now()
   readonly #timer: NodeJS.Timeout
   readonly #first: Ticks
   #last: Ticks
 
-  /** @param slice in seconds */
-  constructor(slice: number, read = ticks) {
+  /**
+   * @param slice in seconds
+   * @param behind whether there is more to do than in time, as at the end of a slice
+   */
+  constructor(slice: number, { behind = (): boolean => false, read = ticks } = {}) {
     this.#slice = slice
+    this.#behind = behind
     this.#read = read
     this.#first = this.#last = read()
     this.#timer = setInterval(() => this.#look(), slice * 1000)
@@ -46,9 +53,9 @@ export class Steal {
     return this.#shares.map((share, i) => [(i + 0.5) * this.#slice, 100 * share])
   }
 
-  /** Whether little was taken in a slice and in the one before, of which steps may still wait. */
+  /** Whether little was taken in a slice and in the one before, and what had to wait for that before has been done. */
   spared(i: number): boolean {
-    return [i - 1, i].every((k) => (this.#shares[k] ?? 0) < little)
+    return ![i - 1, i].some((k) => this.#disturbed[k])
   }
 
   /** A timer that fires late makes one long slice of several. */
@@ -56,7 +63,11 @@ export class Steal {
     const now = this.#read()
     const share = between(this.#last, now)
     const count = Math.round((performance.now() - this.#began) / 1000 / this.#slice)
-    while (this.#shares.length < count) this.#shares.push(share)
+    const disturbed = share >= little || (this.#disturbed.at(-1) === true && this.#behind())
+    while (this.#shares.length < count) {
+      this.#shares.push(share)
+      this.#disturbed.push(disturbed)
+    }
     this.#last = now
   }
 }

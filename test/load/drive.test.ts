@@ -26,13 +26,14 @@ const upTo = (times: Iterable<number>, end: number): number[] => {
 }
 
 describe('steal', () => {
-  const over = async (each: number, share: (look: number) => number) => {
+  const over = async (each: number, share: (look: number) => number, behind = (_look: number) => false) => {
     let [looks, steal] = [0, 0]
-    const watch = new Steal(each, () => {
+    const read = () => {
       steal += 1000 * share(looks)
       return { steal, all: 1000 * looks++ }
-    })
-    await sleep(1000 * 5.5 * each)
+    }
+    const watch = new Steal(each, { read, behind: () => behind(looks - 1) })
+    while (looks < 9) await sleep(1000 * each)
     watch.stop()
     return watch
   }
@@ -52,6 +53,21 @@ describe('steal', () => {
       [at - 1, at, end, end + 1, end + 2].map((i) => once.spared(i)),
       [true, false, false, false, true],
     )
+
+    // Until nothing waits that was due then; what waits for another reason is the server's.
+    const late = await over(
+      0.04,
+      (look) => (look === 1 ? 0.5 : 0),
+      (look) => look < 4,
+    )
+    const spared = late.percent().map((_, i) => late.spared(i))
+    assert.ok(spared.lastIndexOf(false) > spared.indexOf(false) + 1 && spared.at(-1), `${spared}`)
+    const own = await over(
+      0.04,
+      () => 0,
+      () => true,
+    )
+    assert.ok(own.spared(2))
   })
 })
 

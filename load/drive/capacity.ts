@@ -1,10 +1,15 @@
 import { performance } from 'node:perf_hooks'
 import autocannon from 'autocannon'
 import { Course } from '../measure/course.ts'
+import { enough, Steal } from '../measure/steal.ts'
 import type { Target } from '../target.ts'
 
 export interface Capacity {
   readonly perSecond: number
+  /** The same, of the time in which others left the machine alone: NaN where that was too little. */
+  readonly spared: number
+  /** What part of the processors' time they took. */
+  readonly stolen: number
   /** From sending to the answer, in a closed loop: not what a client sees that has a schedule. */
   readonly course: Course
   readonly answered: number
@@ -32,6 +37,7 @@ export async function capacity(
   let [answered, counted] = [0, 0]
   const before = performance.eventLoopUtilization()
   const began = performance.now()
+  const steal = new Steal(course.slice)
   const options: autocannon.Options = {
     url: target.url,
     connections,
@@ -53,8 +59,8 @@ export async function capacity(
   const note = (status: number, ms: number) => {
     if (status !== 200) return void fail(String(status))
     answered += 1
-    const at = (performance.now() - began) / 1000 - warm
-    if (at < 0 || at >= seconds) return
+    const at = (performance.now() - began) / 1000
+    if (at < warm || at >= warm + seconds) return
     counted += 1
     course.record(at, ms)
   }
@@ -64,5 +70,14 @@ export async function capacity(
     running.on('reqError', (error: Error) => fail(error.message))
   })
   const busy = performance.eventLoopUtilization(before).utilization
-  return { perSecond: counted / seconds, course, answered, errors, busy }
+  steal.stop()
+  // Of slices that are counted as a whole.
+  const first = Math.ceil(warm / course.slice)
+  const whole = course.rates().slice(first, Math.floor((warm + seconds) / course.slice))
+  const alone = whole.flatMap(([, rate], i) => (steal.spared(first + i) ? [rate] : []))
+  const spared = alone.length < enough * whole.length ? Number.NaN : mean(alone)
+  return { perSecond: counted / seconds, spared, stolen: steal.share, course, answered, errors, busy }
 }
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length

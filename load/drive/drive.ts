@@ -52,7 +52,7 @@ const pause = 100
  * counts from when it was due: a server that holds up clients is not spared what they would have sent meanwhile.
  */
 export async function drive(streams: readonly Sender[], plan: Drive): Promise<Driven> {
-  const { seconds, schedule, warm = 0, slice = Math.min(1, Math.max(0.1, seconds / 100)) } = plan
+  const { seconds, schedule, warm = 0, slice = sliceOf(seconds) } = plan
   const [course, stages, late] = [new Course(slice), new Stages(), new Latencies()]
   const overdue = streams.map(() => Number.POSITIVE_INFINITY)
   const steal = new Steal(slice, {
@@ -114,6 +114,9 @@ export async function drive(streams: readonly Sender[], plan: Drive): Promise<Dr
   steal.stop()
   return { course, stages, steal, late, errors, perSecond: counted / (ended - warm), busy }
 }
+
+/** A hundredth, but for the resolution of steal no less than a tenth of a second, and of long runs no more than one. */
+const sliceOf = (seconds: number) => Math.max(0.1, Math.min(1, seconds / 100), seconds / 1000)
 
 /** What tells errors apart in a table. */
 export function reasonOf(error: unknown): string {

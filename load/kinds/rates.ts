@@ -6,8 +6,9 @@ import { LeanStream } from '../drive/stream.ts'
 import { Wire } from '../drive/wire.ts'
 import { type Latencies, quantiles } from '../measure/latencies.ts'
 import { MemoryWatch } from '../measure/memory.ts'
-import { Steal } from '../measure/steal.ts'
+import { enough } from '../measure/steal.ts'
 import type { LinePlot } from '../report/report.ts'
+import { shown } from '../report/scale.ts'
 import type { Outcome, Rates, Run } from '../scenario.ts'
 import {
   caughtUp,
@@ -21,9 +22,6 @@ import {
   total,
 } from './shared.ts'
 
-/** What part of the steps is enough to tell of all of them. */
-const enough = 0.1
-
 /** The share that figures are of, where it is among those that are run. */
 const judged = 0.7
 
@@ -36,9 +34,7 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
     tensors: [{ name: 'w', shape: [parameters] }],
   })
   say('capacity, closed loop')
-  const steal = new Steal(1)
   const most = await capacity(target, sessions, unnumbered(parameters), Math.min(seconds, 15))
-  steal.stop()
   await caughtUp(sessions)
   const taken = sessions.reduce((sum, { currentStep }) => sum + currentStep, 0)
 
@@ -70,8 +66,9 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
       notes: [
         scenario.about,
         `${stage.about}; ${scenario.sessions} sessions of ${parameters} parameters, ${chain}.`,
-        `Capacity, closed loop by autocannon: ${Math.round(most.perSecond)} steps/s (p50 ${ms(closed.quantile(0.5))}, p99 ${ms(closed.quantile(0.99))}, generator busy ${Math.round(most.busy * 100)} %, errors ${errorsShown(most.errors)}); ${most.answered} answers, ${taken} steps taken; ${percent(steal.share)} of the processors’ time was taken by others meanwhile.`,
-        `${percent(part)} of the steps${judge === undefined ? '' : ` at ${judge.label}`} were in slices of time of which, and of the one before, others took less than 1 %, with nothing overdue from when they took more: p50 ${ms(spared?.quantile(0.5))}, p99 ${ms(spared?.quantile(0.99))}.`,
+        `Capacity, closed loop by autocannon: ${Math.round(most.perSecond)} steps/s (p50 ${ms(closed.quantile(0.5))}, p99 ${ms(closed.quantile(0.99))}, generator busy ${Math.round(most.busy * 100)} %, errors ${errorsShown(most.errors)}); ${most.answered} answers, ${taken} steps taken.`,
+        `Others took ${percent(most.stolen)} of the processors’ time meanwhile${Number.isNaN(most.spared) ? '' : `; where they took less than 1 %, capacity was ${Math.round(most.spared)} steps/s`}.`,
+        ...(judge === undefined ? [] : [sparedShown(judge, part, spared, most.spared)]),
       ],
       tables: [latencyTable('Open loop: latency from when a step was due', runs)],
       plots: [
@@ -94,7 +91,7 @@ export async function rates(scenario: Rates, { stage, seconds, say }: Run): Prom
       ...counted,
       p99_over_p50: tailOf(whole),
       // Where others take the machine away, what is slow is not the server alone.
-      p99_over_p50_spared: part < enough ? Number.NaN : tailOf(spared),
+      p99_over_p50_spared: part >= enough ? tailOf(spared) : Number.NaN,
       // Of a server that does not keep up both are large, and p99 / p50 is small.
       p50_over_closed: (whole?.quantile(0.5) ?? Number.NaN) / closed.quantile(0.5),
       rate_kept: judge === undefined ? Number.NaN : judge.driven.perSecond / (judge.due ?? Number.NaN),
@@ -107,7 +104,20 @@ const tailOf = (latencies: Latencies | undefined): number =>
   latencies === undefined ? Number.NaN : latencies.quantile(0.99) / latencies.quantile(0.5)
 
 const ms = (value = Number.NaN) => `${value.toPrecision(3)} ms`
-const percent = (share: number) => `${(100 * share).toPrecision(2)} %`
+const percent = (share: number) => `${shown(100 * share)} %`
+
+/** What is known of the steps in the time in which others left the machine alone. */
+function sparedShown(
+  { label, due = Number.NaN }: Measured,
+  part: number,
+  spared: Latencies | undefined,
+  most: number,
+): string {
+  const steps = `${percent(part)} of the steps at ${label} ended where others took less than 1 %, now and in the slice of time before, and what they had held up was made up for`
+  if (!(part >= enough)) return `${steps}: too few to tell more of.`
+  const load = Number.isNaN(most) ? '' : `; there that load is ${percent(due / most)} of capacity`
+  return `${steps}: p50 ${ms(spared?.quantile(0.5))}, p99 ${ms(spared?.quantile(0.99))}${load}.`
+}
 
 const overLoad = (runs: readonly Measured[]): LinePlot => ({
   kind: 'lines',

@@ -11,7 +11,8 @@ import { drive } from '../../load/drive/drive.ts'
 import { evenly, inBursts, together } from '../../load/drive/schedule.ts'
 import { LeanStream, type Stream } from '../../load/drive/stream.ts'
 import { Wire } from '../../load/drive/wire.ts'
-import { Steal } from '../../load/measure/steal.ts'
+import { Course } from '../../load/measure/course.ts'
+import { Steal, ticksIn } from '../../load/measure/steal.ts'
 import { Target } from '../../load/target.ts'
 import { inFolder, TestApp } from '../app.ts'
 import { certificate } from '../certificate.ts'
@@ -38,6 +39,11 @@ describe('steal', () => {
     return watch
   }
 
+  it('is in the eighth column of the first line', () => {
+    const stat = 'cpu  10 1 20 300 4 5 6 54 7 8\ncpu0 1 1 1 1 1 1 1 1 1 1\n'
+    assert.deepEqual(ticksIn(stat), { steal: 54, all: 400 })
+  })
+
   it('is told of each slice, and a slice is spared where it and the one before are', async () => {
     const none = await over(0.04, () => 0)
     assert.deepEqual([none.share, none.spared(0), none.spared(3)], [0, true, true])
@@ -48,7 +54,6 @@ describe('steal', () => {
     const at = taken.findIndex((percent) => percent > 0)
     const end = taken.findLastIndex((percent) => percent > 0)
     assert.equal(taken[at], 50)
-    assert.ok(Math.abs((once.percent()[at]?.[0] ?? 0) - (at + 0.5) * 0.04) < 1e-9)
     assert.deepEqual(
       [at - 1, at, end, end + 1, end + 2].map((i) => once.spared(i)),
       [true, false, false, false, true],
@@ -68,6 +73,21 @@ describe('steal', () => {
       () => true,
     )
     assert.ok(own.spared(2))
+    assert.ok(!own.spared(own.percent().length), 'a slice that is not over')
+  })
+})
+
+describe('a course', () => {
+  it('has all that ended in it, or what ended in some of its slices', () => {
+    const course = new Course(0.5)
+    for (const [at, ms] of [
+      [0.1, 1],
+      [0.6, 100],
+      [1.2, 1],
+    ] as const)
+      course.record(at, ms)
+    assert.equal(course.whole().count, 3)
+    assert.equal(course.whole((slice) => slice !== 1).count, 2)
   })
 })
 

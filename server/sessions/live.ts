@@ -212,8 +212,7 @@ export class Live {
 
   async #closeRound(to: Position, ask: Ask | undefined): Promise<void> {
     const gathered = await aggregate(this.#round, this.spec.aggregate)
-    const workers = this.#round.length
-    const measure = this.#round.some((event) => event.measure)
+    const [workers, measure] = [this.#round.length, this.#round.some((event) => event.measure)]
     this.#round = []
     await this.#step(to, { workers, measure, ...gathered }, ask)
   }

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import autocannon from 'autocannon'
+import { mean } from '../bench/rounds.ts'
 import { Course } from '../measure/course.ts'
 import { enough, Steal } from '../measure/steal.ts'
 import type { Target } from '../target.ts'
@@ -78,6 +79,3 @@ export async function capacity(
   const spared = alone.length < enough * whole.length ? Number.NaN : mean(alone)
   return { perSecond: counted / seconds, spared, stolen: steal.share, course, answered, errors, busy }
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
